@@ -1,0 +1,49 @@
+# Each target makes .venv from requirements.txt first if it is missing or older.
+
+SCALE ?= paper
+CORES ?= all
+PYTHON ?= python3
+
+BIN := .venv/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lint format reference latex clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	while IFS='|' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+report: .venv/installed  ## train what is missing and write results/SCALE/report.* (SCALE=smoke: a first look)
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE)
+
+test: .venv/installed latex  ## run all tests, the workflow at smoke scale among them
+	$(BIN)/python -m pytest
+
+lint: .venv/installed  ## check style: ruff and snakefmt
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+
+format: .venv/installed  ## let ruff and snakefmt tidy
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+reference: .venv/installed  ## keep the summaries of results/SCALE in results/reference
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) -- reference
+
+latex:  ## install LaTeX with apt if latexmk is missing
+	@command -v latexmk >/dev/null || { \
+	  echo "installing LaTeX, which the tests render the report with"; \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) apt-get install -y -qq --no-install-recommends $(LATEX) >/dev/null; }
+
+clean:  ## remove .venv and the caches; results stay
+	rm -rf .venv .pytest_cache .ruff_cache

@@ -1,0 +1,56 @@
+"""refashion: from the raw images to a report that says which published numbers hold."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+LIBRARY = str(Path(workflow.basedir) / "workflow")
+sys.path.insert(0, LIBRARY)
+
+from refashion import TRAINING_MODULES, papers
+from refashion.errors import UserError
+
+# Jobs run `python -m refashion`: with the interpreter and the library of this very checkout.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
+os.environ["PYTHONPATH"] = LIBRARY
+
+
+configfile: "config.yaml"
+
+
+try:
+    config = papers.validate_config(config)
+    PAPERS = papers.load_papers(config, Path(workflow.basedir))
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+SCALE = config["scale"]
+SEEDS = config["seeds"]
+ROWS = [row for paper in PAPERS for row in paper.rows]
+RESULTS = f"results/{SCALE}"
+LOGS = f"{RESULTS}/logs"
+REPORT = [f"{RESULTS}/report.html", f"{RESULTS}/report.tex"]
+if shutil.which("latexmk"):
+    REPORT.append(f"{RESULTS}/report.pdf")
+
+
+wildcard_constraints:
+    seed=r"\d+",
+
+
+rule all:
+    default_target: True
+    input:
+        REPORT,
+
+
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/training.smk"

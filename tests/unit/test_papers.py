@@ -1,0 +1,743 @@
+"""Papers and configuration: what loads, what it says, and how it says what is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from refashion import papers
+from refashion.architectures import ARCHITECTURES
+from refashion.errors import UserError
+from refashion.layers import Conv, Flatten, Linear, Network
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "workflow/papers/caprari2025.yaml"
+
+# Tables IV, V, VI, VIII and IX as printed, line by line.
+PRINTED = {
+    "table-4": """
+        0.5925 0.5913
+        0.6102 0.6088
+        0.5903 0.5876
+        0.5756 0.5726
+        0.6816 0.6789
+        0.5852 0.5822
+    """,
+    "table-5": """
+        0.5756 0.5726
+        0.6629 0.6598
+        0.5866 0.5828
+        0.5884 0.5851
+        0.5943 0.5924
+    """,
+    "table-6": """
+        0.5925 0.5913
+        0.5870 0.5848
+        0.6037 0.6016
+    """,
+    "table-8": """
+        91.98 0.2329 89.30 0.2981
+        97.15 0.0878 91.99 0.2199
+    """,
+    "table-9": """
+        91.99 0.2199
+        92.53 0.2164
+        91.92 0.2213
+        91.48 0.2411
+        88.61 0.3334
+    """,
+}
+
+# The settings beside them: architecture and latent size, or n1 and n2, or none; optimiser, learning
+# rate, batch size and dropout where the table varies them.
+SETTINGS = {
+    "table-4": [(1, 256), (1, None), (2, 256), (2, None), (3, 256), (3, None)],
+    "table-5": [
+        ("adam", 1e-3, 128, 0.2),
+        ("sgd", 1e-3, 128, 0.2),
+        ("adam", 1e-3, 128, 0.4),
+        ("adam", 1e-4, 256, 0.2),
+        ("adam", 1e-4, 256, 0.4),
+    ],
+    "table-6": [(2, 784), (2, 256), (2, 32)],
+    "table-8": [(128, 64, "adam", 1e-3, 128, 0.2)] * 2,
+    "table-9": [
+        (128, 64, "adam", 1e-3, 128, 0.2),
+        (128, 64, "adam", 1e-3, 256, 0.2),
+        (128, 64, "adam", 1e-3, 512, 0.2),
+        (128, 64, "adam", 1e-4, 128, 0.4),
+        (128, 128, "sgd", 1e-3, 128, 0.2),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def paper() -> papers.Paper:
+    return papers.load_paper(FILE)
+
+
+@pytest.fixture(scope="module")
+def written() -> dict:
+    return yaml.load(FILE.read_text(encoding="utf-8"), Loader)
+
+
+@pytest.fixture
+def load_changed(written, tmp_path) -> Callable:
+    """Load the paper after a change to its data, under its own file name."""
+
+    def load(change: Callable[[dict], object]) -> papers.Paper:
+        data = deepcopy(written)
+        change(data)
+        file = tmp_path / "caprari2025.yaml"
+        file.write_text(yaml.dump(data, Dumper=Dumper, allow_unicode=True), encoding="utf-8")
+        return papers.load_paper(file)
+
+    return load
+
+
+@pytest.fixture
+def problems(load_changed) -> Callable:
+    """The lines of the message after a change, each without the file's name, which it must have."""
+
+    def lines(change: Callable[[dict], object]) -> list[str]:
+        with pytest.raises(UserError) as caught:
+            load_changed(change)
+        found = str(caught.value).splitlines()
+        assert all(line.partition(": ")[0].endswith("/caprari2025.yaml") for line in found), found
+        return [line.partition(": ")[2] for line in found]
+
+    return lines
+
+
+@pytest.fixture
+def config() -> dict:
+    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def index_of(data: dict, row: str) -> int:
+    return [entry["id"] for entry in data["rows"]].index(row)
+
+
+# ---- what the paper's file holds ----------------------------------------------------------------
+
+
+def test_eighteen_trainings_and_one_variant_of_ours_stand_behind_21_printed_lines(paper):
+    assert len([row for row in paper.rows if row.variant_of is None]) == 18
+    assert [row.id for row in paper.rows if row.variant_of] == ["t9-n2_128-sgd-m09"]
+    lines = [line for table in paper.tables for line in table["lines"]]
+    assert len(lines) == 21
+    trained = {paper.row(line["row"]).id for line in lines}
+    assert trained == {row.id for row in paper.rows if row.variant_of is None}
+
+
+@pytest.mark.parametrize("table_id", PRINTED)
+def test_every_published_number_is_the_printed_one(paper, table_id):
+    table = next(table for table in paper.tables if table["id"] == table_id)
+    digits = {key: metric["digits"] for key, metric in table["metrics"].items()}
+    assert digits == {key: 2 if "accuracy" in key else 4 for key in digits}
+    printed = [
+        " ".join(f"{line['published'][key]:.{digits[key]}f}" for key in table["metrics"])
+        for line in table["lines"]
+    ]
+    assert printed == [line.strip() for line in PRINTED[table_id].strip().splitlines()]
+
+
+@pytest.mark.parametrize("table_id", SETTINGS)
+def test_every_line_has_the_printed_settings(paper, table_id):
+    table = next(table for table in paper.tables if table["id"] == table_id)
+    assert len(table["lines"]) == len(SETTINGS[table_id])
+    base = ("adam", 0.001, 128, 0.2)
+    for line, printed in zip(table["lines"], SETTINGS[table_id], strict=True):
+        spec = paper.row(line["row"]).spec
+        training = ("optimizer", "learning_rate", "batch_size", "dropout")
+        found = tuple(spec[key] for key in training)
+        sizes = tuple(spec["parameters"].values())
+        assert found == (printed[-4:] if len(printed) >= 4 else base)
+        if table_id in ("table-4", "table-6"):
+            depth, latent = printed
+            assert (spec["architecture"], sizes) == (f"caprari2025_autoencoder{depth}", (latent,))
+        elif table_id == "table-5":
+            assert (spec["architecture"], sizes) == ("caprari2025_autoencoder2", (None,))
+        else:
+            assert (spec["architecture"], sizes) == ("caprari2025_classifier", printed[:2])
+
+
+def test_every_row_is_trained_for_30_epochs_on_data_between_minus_one_and_one(paper):
+    assert {row.spec["epochs"] for row in paper.rows} == {30}
+    assert all(row.spec["normalisation"] == {"mean": 0.5, "std": 0.5} for row in paper.rows)
+
+
+def test_what_two_tables_print_is_trained_once_and_answers_to_both_names(paper):
+    pairs = {
+        "t5-base": "t4-arch2-nolinear",
+        "t9-base": "t8-scratch",
+        "t6-n256": "t4-arch2-linear",
+    }
+    assert {alias: row.id for row in paper.rows for alias in row.aliases} == pairs
+    for alias, row in pairs.items():
+        assert paper.row(alias) is paper.row(row)
+    assert paper.row("t5-base").name == "caprari2025_t4_arch2_nolinear"
+    assert paper.row("t5-base").alias_names == ("caprari2025_t5_base",)
+
+
+def test_the_pretrained_classifier_freezes_the_encoder_of_the_base_autoencoder(paper):
+    assert paper.row("t8-pretrained").encoder == {"row": "t4-arch2-nolinear", "frozen": True}
+    assert [row.id for row in paper.rows if row.encoder] == ["t8-pretrained"]
+
+
+def test_momentum_is_that_of_sgd_alone(paper):
+    momenta = {row.id: row.spec["momentum"] for row in paper.rows}
+    sgd = {"t5-sgd": 0.0, "t9-n2_128-sgd": 0.0, "t9-n2_128-sgd-m09": 0.9}
+    assert {row: value for row, value in momenta.items() if value is not None} == sgd
+
+
+def test_a_spec_is_complete_sorted_and_plain(paper):
+    for row in paper.rows:
+        assert sorted(row.spec) == list(row.spec)
+        assert set(row.spec) == {"architecture", "parameters", "dropout", "optimizer"} | {
+            *("learning_rate", "momentum", "batch_size", "epochs", "normalisation", "encoder")
+        }
+    assert paper.row("t5-sgd").spec == {
+        "architecture": "caprari2025_autoencoder2",
+        "batch_size": 128,
+        "dropout": 0.2,
+        "encoder": None,
+        "epochs": 30,
+        "learning_rate": 0.001,
+        "momentum": 0.0,
+        "normalisation": {"mean": 0.5, "std": 0.5},
+        "optimizer": "sgd",
+        "parameters": {"latent": None},
+    }
+
+
+def test_a_row_builds_the_network_its_spec_names(paper):
+    row = paper.row("t5-p04")
+    assert row.network == ARCHITECTURES["caprari2025_autoencoder2"](latent=None, dropout=0.4)
+    assert row.task == "reconstruction"
+    assert paper.row("t9-b256").task == "classification"
+
+
+def test_all_claims_and_figures_are_there(paper):
+    assert [claim["id"] for claim in paper.claims] == [f"cap-P{n:02}" for n in range(1, 24)]
+    ids = ["figure-1", "figure-2a", "figure-2b", "figure-3", "reconstructions"]
+    assert [figure["id"] for figure in paper.figures] == ids
+    assert [a["id"] for a in paper.assumptions] == [
+        f"A{n}" for n in range(1, len(paper.assumptions) + 1)
+    ]
+
+
+# ---- what the hash of a spec stands for ---------------------------------------------------------
+
+
+def test_names_notes_and_published_numbers_do_not_touch_the_hash(paper, load_changed):
+    def change(data):
+        for entry in data["rows"]:
+            entry["note"] = "another"
+        data["rows"][index_of(data, "t8-scratch")]["aliases"] = ["t9-other"]
+        data["tables"].clear()
+        donor = data["rows"][index_of(data, "t4-arch2-nolinear")]
+        donor["id"] = "renamed"
+        data["rows"][index_of(data, "t8-pretrained")]["encoder"]["row"] = "renamed"
+        data["figures"].clear()
+
+    changed = load_changed(change)
+    assert [row.spec_sha256 for row in changed.rows] == [row.spec_sha256 for row in paper.rows]
+
+
+def test_a_setting_changes_the_hash_of_its_row_and_of_the_row_that_reuses_its_encoder(
+    paper, load_changed
+):
+    def change(data):
+        data["rows"][index_of(data, "t4-arch2-nolinear")]["epochs"] = 31
+
+    changed = load_changed(change)
+    differ = [
+        row.id
+        for row, before in zip(changed.rows, paper.rows, strict=True)
+        if row.spec_sha256 != before.spec_sha256
+    ]
+    assert differ == ["t4-arch2-nolinear", "t8-pretrained"]
+
+
+def test_the_same_number_written_otherwise_gives_the_same_hash(paper, load_changed):
+    def change(data):
+        data["defaults"]["momentum"] = 0
+        data["rows"][index_of(data, "t8-pretrained")]["encoder"]["row"] = "t5-base"
+
+    changed = load_changed(change)
+    assert [row.spec_sha256 for row in changed.rows] == [row.spec_sha256 for row in paper.rows]
+    assert changed.row("t8-pretrained").encoder["row"] == "t4-arch2-nolinear"
+
+
+def test_every_row_has_a_hash_of_its_own(paper):
+    assert len({row.spec_sha256 for row in paper.rows}) == len(paper.rows)
+
+
+# ---- what is refused, and how it is said --------------------------------------------------------
+
+
+def put(*keys, value) -> Callable[[dict], None]:
+    """A change that writes ``value`` at ``keys``."""
+
+    def change(data: dict) -> None:
+        for key in keys[:-1]:
+            data = data[key]
+        data[keys[-1]] = value
+
+    return change
+
+
+def drop(*keys) -> Callable[[dict], None]:
+    def change(data: dict) -> None:
+        for key in keys[:-1]:
+            data = data[key]
+        del data[keys[-1]]
+
+    return change
+
+
+def append(section: str, like: int, **changes) -> Callable[[dict], None]:
+    """A change that adds a copy of an entry with some keys changed."""
+    return lambda data: data[section].append(data[section][like] | changes)
+
+
+# Rows by index: 4 t4-arch3-linear, 5 t4-arch3-nolinear, 6 t5-sgd, 12 t8-pretrained, 13 t8-scratch,
+# 17 t9-n2_128-sgd, 18 its variant.
+REFUSED = [
+    # (change, key, value and what is allowed)
+    (put("rows", 3, "dropout", value=1.2), "rows[3].dropout", "1.2 is not in [0, 1)"),
+    (put("rows", 3, "dropout", value=-0.1), "rows[3].dropout", "-0.1 is not in [0, 1)"),
+    (
+        put("rows", 3, "dropout", value="lots"),
+        "rows[3].dropout",
+        "'lots' is not a number in [0, 1)",
+    ),
+    (put("rows", 3, "dropout", value=float("nan")), "rows[3].dropout", "nan is not a number in"),
+    (put("rows", 3, "dropout", value=True), "rows[3].dropout", "true is not a number in [0, 1)"),
+    (put("rows", 6, "momentum", value=1), "rows[6].momentum", "1 is not in [0, 1)"),
+    (put("rows", 3, "learning_rate", value=0), "rows[3].learning_rate", "0 is not in (0, ∞)"),
+    (put("rows", 3, "batch_size", value=0), "rows[3].batch_size", "0 is not in [1, 60000]"),
+    (
+        put("rows", 3, "batch_size", value=70_000),
+        "rows[3].batch_size",
+        "70000 is not in [1, 60000]",
+    ),
+    (
+        put("rows", 3, "epochs", value=30.0),
+        "rows[3].epochs",
+        "30.0 is not a whole number in [1, 10000]",
+    ),
+    (put("rows", 3, "optimizer", value="rmsprop"), "rows[3].optimizer", "one of adam, sgd"),
+    (put("rows", 3, "droput", value=0.1), "rows[3].droput", "did you mean 'dropout'? allowed: id,"),
+    (put("rows", 3, "id", value="Base"), "rows[3].id", "'Base' is not lower-case letters, digits"),
+    (put("rows", 3, "aliases", value=[]), "rows[3].aliases", "at least one entry"),
+    (put("rows", 3, "aliases", value=["a", "a"]), "rows[3].aliases", "'a' stands twice"),
+    (drop("rows", 3, "architecture"), "rows[3].architecture", "is missing; needed here: id, arch"),
+    (put("rows", 3, value=7), "rows[3]", "7 is not a mapping"),
+    (put("rows", value={}), "rows", "{} is not a list"),
+    (put("rows", value=[]), "rows", "[] is empty; at least one"),
+    (put("momentum", value=0.9), "momentum", "'momentum' is no key here"),
+    (drop("defaults", "epochs"), "defaults.epochs", "is missing; needed here: dropout"),
+    (
+        put("defaults", "normalisation", "std", value=0),
+        "defaults.normalisation.std",
+        "not in (0, ∞)",
+    ),
+    (put("defaults", "dropout", value="x"), "defaults.dropout", "'x' is not a number in [0, 1)"),
+    (put("key", value="caprari"), "key", "'caprari' is not the file's name, 'caprari2025'"),
+    (put("key", value="Caprari-2025"), "key", "'Caprari-2025' is not the name of the file"),
+    (put("citation", "url", value="example"), "citation.url", "starts with https://"),
+    (
+        put("tables", 0, "metrics", "val_error", "unit", value="%"),
+        "tables[0].metrics.val_error.unit",
+        "'%' is not one of loss, percent",
+    ),
+    (put("assumptions", 0, "evidence", value="guess"), "assumptions[0].evidence", "one of stated"),
+    (put("claims", 0, "text", value=" "), "claims[0].text", "' ' is not some text"),
+    (put("claims", 0, "id", value="P1"), "claims[0].id", "'P1' is not lower-case letters, -P and"),
+    # rows
+    (
+        put("rows", 3, "architecture", value="caprari2025_autoencoder4"),
+        "rows[3].architecture",
+        "'caprari2025_autoencoder4' is no architecture; did you mean 'caprari2025_autoencoder",
+    ),
+    (
+        put("rows", 3, "parameters", value={"latents": 3, "latent": 3}),
+        "rows[3].parameters.latents",
+        "'latents' is no parameter of caprari2025_autoencoder2; did you mean 'latent'?",
+    ),
+    (
+        put("rows", 3, "parameters", value={}),
+        "rows[3].parameters.latent",
+        "is missing; caprari2025_autoencoder2 takes latent",
+    ),
+    (
+        put("rows", 3, "parameters", "latent", value=0),
+        "rows[3].parameters.latent",
+        "0 is not in [1,",
+    ),
+    (
+        put("rows", 3, "parameters", "latent", value="big"),
+        "rows[3].parameters.latent",
+        "'big' is not a whole number in [1, ∞) or null",
+    ),
+    (
+        put("rows", 13, "parameters", "n1", value=None),
+        "rows[13].parameters.n1",
+        "null is not a whole number in [1, ∞)",
+    ),
+    (
+        put("rows", 3, "momentum", value=0.9),
+        "rows[3].momentum",
+        "0.9 does nothing with adam; allowed with optimizer: sgd",
+    ),
+    (put("rows", 3, "id", value="t5-sgd"), "rows[6].id", "'t5-sgd' is taken by rows[3].id"),
+    (
+        put("rows", 6, "id", value="t9_b256"),
+        "rows[14].id",
+        "'t9-b256' is taken by rows[6].id 't9_b256': both give one target",
+    ),
+    (
+        put("rows", 6, "aliases", value=["t5-base"]),
+        "rows[6].aliases[0]",
+        "'t5-base' is taken by rows[3].aliases[0]",
+    ),
+    (
+        append("rows", 5, id="again"),
+        "rows[19]",
+        "'again' has the settings of rows[5] 't4-arch3-nolinear': one training; allowed: make it",
+    ),
+    (
+        put("rows", 18, "momentum", value=0.0),
+        "rows[18]",
+        "'t9-n2_128-sgd-m09' has the settings of rows[17] 't9-n2_128-sgd'",
+    ),
+    # encoders and variants
+    (
+        put("rows", 12, "encoder", "row", value="t4-arch2-nolinea"),
+        "rows[12].encoder.row",
+        "'t4-arch2-nolinea' is no row of this paper; did you mean 't4-arch2-nolinear'? allowed: t4",
+    ),
+    (
+        put("rows", 12, "encoder", "row", value="t8-scratch"),
+        "rows[12].encoder.row",
+        "'t8-scratch' is a classification; allowed is a reconstruction: t4-arch1-linear,",
+    ),
+    (
+        put("rows", 12, "encoder", "row", value="t8-pretrained"),
+        "rows[12].encoder.row",
+        "'t8-pretrained' is a classification; allowed is a reconstruction",
+    ),
+    (
+        put("rows", 12, "encoder", "row", value="t4-arch1-nolinear"),
+        "rows[12].encoder.row",
+        "the encoder of 't4-arch1-nolinear' gives a code of shape (16, 14, 14), "
+        "caprari2025_classifier needs its own layers with a code of shape (32, 7, 7)",
+    ),
+    (
+        put("rows", 12, "encoder", "row", value="t4-arch2-linear"),
+        "rows[12].encoder.row",
+        "code of shape (256,), caprari2025_classifier needs its own layers with a code of shape",
+    ),
+    (
+        put("rows", 5, "encoder", value={"row": "t5-sgd", "frozen": True}),
+        "rows[5].encoder",
+        "on a reconstruction; allowed: on a classification",
+    ),
+    (drop("rows", 12, "encoder", "frozen"), "rows[12].encoder.frozen", "is missing; needed here"),
+    (
+        put("rows", 18, "variant_of", value="t9-n2_128-sdg"),
+        "rows[18].variant_of",
+        "'t9-n2_128-sdg' is no row of this paper; did you mean 't9-n2_128-sgd",
+    ),
+    (
+        put("rows", 17, "variant_of", value="t9-n2_128-sgd-m09"),
+        "rows[17].variant_of",
+        "'t9-n2_128-sgd-m09' is itself a variant; allowed: a row of the paper",
+    ),
+    (
+        put("rows", 18, "variant_of", value="t5-sgd"),
+        "rows[18].variant_of",
+        "'t5-sgd' is a reconstruction; allowed: a classification",
+    ),
+    # tables
+    (
+        put("tables", 0, "lines", 2, "row", value="t4-arch4"),
+        "tables[0].lines[2].row",
+        "'t4-arch4' is no row of this paper; did you mean 't4-arch",
+    ),
+    (
+        put("tables", 1, "lines", 1, "row", value="t4-arch2-nolinear"),
+        "tables[1].lines[1].row",
+        "'t4-arch2-nolinear' is the row of lines[0] too; allowed: once a table",
+    ),
+    (
+        put("tables", 0, "lines", 2, "published", "accuracy", value=0.9),
+        "tables[0].lines[2].published.accuracy",
+        "'accuracy' is no metric of this table; allowed: train_error, val_error",
+    ),
+    (
+        put("tables", 0, "lines", 2, "published", "val_error", value=0.58765),
+        "tables[0].lines[2].published.val_error",
+        "0.58765 has more than 4 decimals",
+    ),
+    (
+        put("tables", 4, "lines", 2, "published", "val_accuracy", value=191.92),
+        "tables[4].lines[2].published.val_accuracy",
+        "191.92 is not in [0, 100]",
+    ),
+    (
+        put("tables", 4, "lines", 2, "row", value="t5-sgd"),
+        "tables[4].lines[2].row",
+        "'t5-sgd' is a reconstruction and has no val_accuracy; allowed: a classification",
+    ),
+    (
+        put("tables", 4, "metrics", "val_accuracy", "unit", value="loss"),
+        "tables[4].metrics.val_accuracy.unit",
+        "'loss' does not fit val_accuracy_batch_mean; allowed: percent",
+    ),
+    (
+        put("tables", 4, "settings", 0, value="n3"),
+        "tables[4].settings[0]",
+        "'n3' is no setting of these rows; allowed: architecture, batch_size, dropout, encoder,",
+    ),
+    # figures
+    (
+        put("figures", 0, "rows", value=["t5-bse"]),
+        "figures[0].rows[0]",
+        "'t5-bse' is no row of this paper; did you mean 't5-base'?",
+    ),
+    (
+        put("figures", 3, "rows", value=["t5-sgd"]),
+        "figures[3].rows[0]",
+        "'t5-sgd' is a reconstruction; allowed for confusion: a classification",
+    ),
+    (
+        put("figures", 0, "metric", value="accuracy"),
+        "figures[0].rows[0]",
+        "'t5-base' is a reconstruction; allowed for accuracy curves: a classification",
+    ),
+    (
+        put("figures", 4, "rows", value=["t9-b256"]),
+        "figures[4].rows[0]",
+        "'t9-b256' is a classification; allowed for reconstructions: a reconstruction",
+    ),
+    (drop("figures", 0, "metric"), "figures[0].metric", "is missing; curves need one of loss, acc"),
+    (
+        put("figures", 3, "metric", value="loss"),
+        "figures[3].metric",
+        "'loss' on confusion; allowed",
+    ),
+    # ids
+    (append("tables", 0), "tables[5].id", "'table-4' is taken by tables[0].id"),
+    (append("figures", 0), "figures[5].id", "'figure-1' is taken by figures[0].id"),
+    (put("figures", 0, "id", value="table-4"), "figures[0].id", "'table-4' is taken by tables[0]"),
+    (append("claims", 0), "claims[23].id", "'cap-P01' is taken by claims[0].id"),
+    (append("assumptions", 0), "assumptions[25].id", "'A1' is taken by assumptions[0].id"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "said"), REFUSED, ids=[f"{key}: {said[:30]}" for _, key, said in REFUSED]
+)
+def test_a_mistake_is_named_by_file_key_value_and_what_is_allowed(problems, change, key, said):
+    lines = problems(change)
+    assert any(line.startswith(f"{key}: ") and said in line for line in lines), lines
+
+
+def test_one_mistake_gives_one_line(problems):
+    assert problems(put("rows", 3, "dropout", value=1.2)) == [
+        "rows[3].dropout: 1.2 is not in [0, 1)"
+    ]
+
+
+def test_all_mistakes_are_said_at_once(problems):
+    def change(data):
+        data["defaults"]["epochs"] = 0
+        data["rows"][2]["dropout"] = 1.2
+        data["tables"][0]["lines"][0]["row"] = "nowhere"
+        data["tables"][1]["id"] = data["tables"][0]["id"]
+        data["figures"][0]["kind"] = "pie"
+        data["figures"][1]["rows"] = ["nobody"]
+
+    keys = [line.partition(": ")[0] for line in problems(change)]
+    assert sorted(keys) == [
+        "defaults.epochs",
+        "figures[0].kind",
+        "figures[1].rows[0]",
+        "rows[2].dropout",
+        "tables[0].lines[0].row",
+        "tables[1].id",
+    ]
+
+
+def test_a_row_that_is_wrong_does_not_make_what_names_it_wrong(problems):
+    keys = [line.partition(": ")[0] for line in problems(put("rows", 3, "epochs", value=0))]
+    assert keys == ["rows[3].epochs"]  # rows[12], Tables IV and V and Figure 1 name this row
+
+
+def test_layers_that_do_not_fit_are_refused_before_any_training(problems, monkeypatch):
+    def misfit(latent: int | None, dropout: float) -> Network:
+        return Network((Conv(4, kernel=40),), (Flatten(), Linear(10)))
+
+    monkeypatch.setitem(ARCHITECTURES, "misfit", misfit)
+    (line,) = problems(put("rows", 4, "architecture", value="misfit"))
+    assert line.startswith("rows[4].parameters: {'latent': 256} do not fit: Conv(channels=4")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "key: a\nrows:\n  - id: b\n    epochs: 3\n    epochs: 4\n",
+            "line 5: the key 'epochs' stands twice, first in line 4",
+        ),
+        ("key: a\nkey: b\n", "line 2: the key 'key' stands twice, first in line 1; allowed: once"),
+        ("1: a\n", "line 1: the key '1' is not text; quote it"),
+        ("key: [a\nrows: b\n", "not YAML: "),
+        ("- a\n- b\n", "['a', 'b'] is not a mapping of keys to values"),
+        ("", "null is not a mapping of keys to values"),
+        ("key: !!python/object:os.system {}\n", "not YAML: "),
+        ("key: !!int three\n", "not YAML: "),
+        (b"key: \xff\n", "not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_plain_yaml_mapping_is_refused(tmp_path, text, said):
+    file = tmp_path / "caprari2025.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as caught:
+        papers.load_paper(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert said in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    file = tmp_path / "nobody2020.yaml"
+    with pytest.raises(UserError, match=r"nobody2020\.yaml: No such file or directory"):
+        papers.load_paper(file)
+
+
+def test_a_row_that_is_not_there_is_answered_with_those_that_are(paper):
+    with pytest.raises(UserError, match="'t5-bse' is no row; did you mean 't5-base'") as caught:
+        paper.row("t5-bse")
+    assert str(FILE) in str(caught.value)
+    assert "t9-n2_128-sgd-m09" in str(caught.value)
+
+
+# ---- configuration ------------------------------------------------------------------------------
+
+
+def test_the_configuration_as_it_comes_is_valid_and_its_papers_load(config):
+    checked = papers.validate_config(config)
+    assert checked == config
+    assert checked["scales"]["paper"]["epochs"] is None
+    (paper,) = papers.load_papers(checked, ROOT)
+    assert paper.key == "caprari2025"
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "said"),
+    [
+        (put("scale", value="big"), "scale", "'big' is not one of paper, smoke"),
+        (put("papers", value=[]), "papers", "[] is empty"),
+        (put("papers", value="caprari2025"), "papers", "'caprari2025' is not a list"),
+        (put("papers", value=["a", "a"]), "papers", "'a' stands twice"),
+        (put("seeds", value=[]), "seeds", "[] is empty"),
+        (put("seeds", value=[0, 0]), "seeds", "0 stands twice"),
+        (put("seeds", value=[-1]), "seeds[0]", "-1 is not in [0, 4294967295]"),
+        (put("seeds", value=[0.5]), "seeds[0]", "0.5 is not a whole number in [0,"),
+        (put("seeds", value=3), "seeds", "3 is not a list"),
+        (put("sedes", value=[0]), "sedes", "did you mean 'seeds'? allowed: papers, seeds, scale"),
+        (drop("dataset"), "dataset", "is missing; needed here: papers, seeds"),
+        (
+            put("dataset", "sources", value=["web"]),
+            "dataset.sources[0]",
+            "'web' is not one of folder, system, torchvision, debian",
+        ),
+        (put("dataset", "folder", value=""), "dataset.folder", "'' is not a path, or null"),
+        (
+            put("scales", "paper", "train_images", value=100),
+            "scales.paper.train_images",
+            "100 is not 60000",
+        ),
+        (
+            put("scales", "smoke", "train_images", value=2005),
+            "scales.smoke.train_images",
+            "2005 is not a multiple of 10 in [10, 60000]",
+        ),
+        (
+            put("scales", "smoke", "epochs", value=0),
+            "scales.smoke.epochs",
+            "0 is not in [1, 10000]",
+        ),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named(config, change, key, said):
+    change(config)
+    with pytest.raises(UserError) as caught:
+        papers.validate_config(config)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"config.yaml: {key}: ")
+    assert said in line
+
+
+def test_a_paper_without_a_file_is_answered_with_those_there_are(config):
+    config["papers"] = ["caprari2024", "caprari2025"]
+    with pytest.raises(UserError) as caught:
+        papers.load_papers(papers.validate_config(config), ROOT)
+    assert str(caught.value) == (
+        "config.yaml: papers[0]: 'caprari2024' is no paper in workflow/papers; "
+        "did you mean 'caprari2025'? allowed: caprari2025"
+    )
+
+
+def test_a_row_names_its_file_as_seen_from_the_repository(config, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (paper,) = papers.load_papers(papers.validate_config(config), ROOT)
+    assert {row.file for row in paper.rows} == {"workflow/papers/caprari2025.yaml"}
+
+
+# ---- the schemas and the cost -------------------------------------------------------------------
+
+
+def closed(schema: object) -> bool:
+    """Whether every mapping in a schema says what it takes."""
+    if isinstance(schema, list):
+        return all(map(closed, schema))
+    if not isinstance(schema, dict):
+        return True
+    open_ended = schema.get("type") == "object" and "additionalProperties" not in schema
+    return not open_ended and all(map(closed, schema.values()))
+
+
+@pytest.mark.parametrize("name", ["config", "paper"])
+def test_a_schema_is_valid_and_refuses_unknown_keys_everywhere(name):
+    schema = yaml.safe_load((ROOT / f"workflow/schemas/{name}.schema.yaml").read_text())
+    Draft202012Validator.check_schema(schema)
+    assert closed(schema)
+
+
+def test_loading_papers_needs_neither_torch_nor_numpy():
+    program = (
+        "import sys\n"
+        "from refashion import papers\n"
+        f"papers.load_paper({str(FILE)!r})\n"
+        "print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

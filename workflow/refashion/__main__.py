@@ -1,0 +1,116 @@
+"""``python -m refashion VERB``: what the rules call, and a person can call too."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from refashion.errors import UserError
+
+# Each verb imports what it needs when it runs: torch takes seconds to load, and most verbs can
+# do without.
+
+
+def fetch_dataset(arguments: argparse.Namespace) -> None:
+    from refashion import dataset
+
+    dataset.fetch(arguments.source, arguments.folder, arguments.out)
+
+
+def subset(arguments: argparse.Namespace) -> None:
+    from refashion import dataset
+
+    dataset.subset(arguments.dataset, arguments.train_images, arguments.test_images, arguments.out)
+
+
+def train(arguments: argparse.Namespace) -> None:
+    from refashion import dataset, papers, training
+
+    training.train(
+        papers.load_paper(arguments.paper).row(arguments.row),
+        dataset.load(arguments.dataset),
+        arguments.seed,
+        arguments.out,
+        epochs=arguments.epochs,
+        encoder=arguments.encoder,
+        device="cuda" if arguments.gpus else "cpu",
+        log=lambda line: print(line, flush=True),
+    )
+
+
+def export_encoder(arguments: argparse.Namespace) -> None:
+    from refashion import papers, training
+
+    row = papers.load_paper(arguments.paper).row(arguments.row)
+    training.export_encoder(row, arguments.model, arguments.out)
+
+
+def summarise(arguments: argparse.Namespace) -> None:
+    from refashion import evidence
+
+    summary = evidence.summarise(arguments.metrics)
+    arguments.out.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: one sub-command a verb."""
+    main = argparse.ArgumentParser(prog="python -m refashion", description=__doc__)
+    verbs = main.add_subparsers(metavar="VERB", required=True)
+
+    def verb(function, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(function.__name__.replace("_", "-"), help=text, description=text)
+        added.set_defaults(function=function)
+        return added
+
+    def add_row(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+        to.add_argument("--row", required=True, help="the row's id in that file")
+
+    fetch = verb(fetch_dataset, "Fetch Fashion-MNIST, check it, write it as one tensor file.")
+    fetch.add_argument("--source", action="append", required=True, help="repeat in order of trial")
+    fetch.add_argument("--folder", help="where the source 'folder' looks")
+    fetch.add_argument("--out", type=Path, required=True)
+
+    part = verb(subset, "Write the first images of each class as a small data set.")
+    part.add_argument("--dataset", type=Path, required=True)
+    part.add_argument("--train-images", type=int, required=True)
+    part.add_argument("--test-images", type=int, required=True)
+    part.add_argument("--out", type=Path, required=True)
+
+    training = verb(train, "Train one row of a paper with one seed.")
+    add_row(training)
+    training.add_argument("--seed", type=int, required=True)
+    training.add_argument("--dataset", type=Path, required=True, help="from fetch-dataset")
+    training.add_argument("--out", type=Path, required=True, help="folder of the results")
+    training.add_argument(
+        "--encoder", type=Path, help="the encoder.safetensors that the row reuses"
+    )
+    training.add_argument("--epochs", type=int, help="in place of the row's own number")
+    training.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU")
+
+    export = verb(export_encoder, "Write the encoder of a trained model to a file of its own.")
+    add_row(export)
+    export.add_argument("--model", type=Path, required=True, help="the row's model.safetensors")
+    export.add_argument("--out", type=Path, required=True)
+
+    summary = verb(summarise, "Summarise one row's trainings over its seeds.")
+    summary.add_argument("metrics", type=Path, nargs="+", help="metrics.json of each seed")
+    summary.add_argument("--out", type=Path, required=True)
+    return main
+
+
+def main() -> int:
+    """Run one verb; a user's error is printed without a traceback and gives exit code 1."""
+    arguments = parser().parse_args()
+    try:
+        arguments.function(arguments)
+    except UserError as error:
+        print(f"refashion: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,328 @@
+"""What is slow in stock layers on a CPU, made of loops that pass over memory once.
+
+Stock layers spend most of a training step in drawing dropout masks and in passing over the
+largest feature maps again and again. Two facts let one pass do:
+
+* dropout's scale and ReLU commute with the maximum, so both can wait until after the pooling;
+* a mask that is a function of (seed, step, layer, position) needs neither state nor storage.
+
+Masks come from Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+SC 2011): the seed is its key, (position, step, layer) its counter. A unit is dropped when its 16
+random bits fall below ``threshold``; the share really dropped is ``threshold / 65536``.
+
+Arrays are C-contiguous with channels last. Loops over channels are innermost, the four units of a
+pooling window are written out, and products with comparisons stand where branches would: so the
+compiler can vectorise. Casts to 32 bits are needed, as numba promotes integers to 64.
+"""
+
+from __future__ import annotations
+
+import llvmlite.binding
+import numba
+import numpy as np
+
+# Left alone, LLVM makes its vectors as wide as the narrowest type allows (32 bytes), finds a loop
+# over 16 channels too short for them, and runs it one unit at a time: four times slower.
+llvmlite.binding.set_option("refashion", "-force-vector-width=8")
+
+# Sums and products may become fused multiply-adds; nothing else about floats is loosened.
+_jit = numba.njit(cache=True, nogil=True, fastmath={"contract"})
+
+
+@_jit
+def philox(key, step, layer, words):
+    """Fill ``words`` with Philox4x32-10 random bits.
+
+    Args:
+        key: uint64, the seed.
+        step: uint64, the training step.
+        layer: uint32, which layer of the network asks.
+        words: uint32 [4, n], overwritten; column i is the block of counter
+            (i, low half of step, high half of step, layer).
+    """
+    for i in range(words.shape[1]):
+        x0, x1, x2, x3 = np.uint32(i), np.uint32(step), np.uint32(step >> np.uint64(32)), layer
+        k0, k1 = np.uint32(key), np.uint32(key >> np.uint64(32))
+        for _ in range(10):
+            a = np.uint64(x0) * np.uint64(0xD2511F53)
+            b = np.uint64(x2) * np.uint64(0xCD9E8D57)
+            x0 = np.uint32(np.uint32(b >> np.uint64(32)) ^ x1 ^ k0)
+            x2 = np.uint32(np.uint32(a >> np.uint64(32)) ^ x3 ^ k1)
+            x1, x3 = np.uint32(b), np.uint32(a)
+            k0 = np.uint32(k0 + np.uint32(0x9E3779B9))
+            k1 = np.uint32(k1 + np.uint32(0xBB67AE85))
+        words[0, i], words[1, i], words[2, i], words[3, i] = x0, x1, x2, x3
+
+
+@_jit
+def relu_dropout(x, bits, threshold, scale, y):
+    """y = relu(x) · scale where a unit is kept, else 0. All arrays flat; ``bits`` uint16."""
+    for i in range(x.size):
+        kept = np.float32(bits[i] >= threshold) * np.float32(x[i] > 0)
+        y[i] = x[i] * kept * scale
+
+
+@_jit
+def relu_dropout_backward(gradient, y, scale, dx):
+    """Gradient of :func:`relu_dropout`; a unit passed it on exactly where y > 0. Arrays flat."""
+    for i in range(y.size):
+        dx[i] = gradient[i] * np.float32(y[i] > 0) * scale
+
+
+@_jit
+def _pool_two_rows(x, bits, threshold, scale, y, chosen):
+    """One row of :func:`relu_dropout_pool`: x [2, width, channels], y [width / 2, channels]."""
+    zero = np.float32(0)
+    for j in range(y.shape[0]):
+        for c in range(y.shape[1]):
+            v0, v1 = x[0, 2 * j, c], x[0, 2 * j + 1, c]
+            v2, v3 = x[1, 2 * j, c], x[1, 2 * j + 1, c]
+            if bits is not None:
+                v0 *= np.float32(bits[0, 2 * j, c] >= threshold)
+                v1 *= np.float32(bits[0, 2 * j + 1, c] >= threshold)
+                v2 *= np.float32(bits[1, 2 * j, c] >= threshold)
+                v3 *= np.float32(bits[1, 2 * j + 1, c] >= threshold)
+            best = max(max(max(v0, v1), max(v2, v3)), zero)
+            y[j, c] = best * scale
+            if chosen is not None:
+                winner = np.uint8(3)
+                winner = np.uint8(2) if v2 == best else winner
+                winner = np.uint8(1) if v1 == best else winner
+                winner = np.uint8(0) if v0 == best else winner
+                chosen[j, c] = winner if best > zero else np.uint8(4)
+
+
+@_jit
+def _unpool_two_rows(gradient, chosen, scale, dx):
+    """One row of :func:`relu_dropout_pool_backward`."""
+    for j in range(gradient.shape[0]):
+        for c in range(gradient.shape[1]):
+            incoming, winner = gradient[j, c] * scale, chosen[j, c]
+            dx[0, 2 * j, c] = incoming * np.float32(winner == 0)
+            dx[0, 2 * j + 1, c] = incoming * np.float32(winner == 1)
+            dx[1, 2 * j, c] = incoming * np.float32(winner == 2)
+            dx[1, 2 * j + 1, c] = incoming * np.float32(winner == 3)
+
+
+@_jit
+def relu_dropout_pool(x, bits, threshold, scale, y, chosen):
+    """y = max over each 2 × 2 window of relu(x) · scale, dropped units counting as 0.
+
+    Args:
+        x: float32 [batch, height, width, channels], height and width even.
+        bits: uint16, of x's shape; None drops nothing.
+        threshold: uint16; units whose bits fall below it are dropped.
+        scale: float32, the inverse of the share kept.
+        y: float32 [batch, height / 2, width / 2, channels], overwritten.
+        chosen: uint8, of y's shape, overwritten: the window's unit that won (0 1 / 2 3), or 4
+            where the maximum is zero and no gradient flows. None if no gradient is wanted.
+    """
+    for b in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            rows = slice(2 * i, 2 * i + 2)
+            draws = None if bits is None else bits[b, rows]
+            winners = None if chosen is None else chosen[b, i]
+            _pool_two_rows(x[b, rows], draws, threshold, scale, y[b, i], winners)
+
+
+@_jit
+def relu_dropout_pool_backward(gradient, chosen, scale, dx):
+    """Gradient of :func:`relu_dropout_pool`: each window's goes to the unit that won.
+
+    Args:
+        gradient: float32, of y's shape.
+        chosen: uint8, as the forward pass left it.
+        scale: float32.
+        dx: float32, of x's shape, overwritten.
+    """
+    for b in range(gradient.shape[0]):
+        for i in range(gradient.shape[1]):
+            rows = slice(2 * i, 2 * i + 2)
+            _unpool_two_rows(gradient[b, i], chosen[b, i], scale, dx[b, rows])
+
+
+@_jit
+def image_conv_pool(images, weight, bias, bits, threshold, scale, y, chosen):
+    """A 3 × 3 convolution of one channel, then :func:`relu_dropout_pool`, a window at a time.
+
+    The convolution's output, the largest feature map of its network, is never written.
+
+    Args:
+        images: float32 [batch, height + 2, width + 2], already padded.
+        weight: float32 [9, channels].
+        bias: float32 [channels].
+        bits: uint16 [batch, height, width, channels]; None drops nothing.
+        threshold, scale, y, chosen: as for :func:`relu_dropout_pool`.
+    """
+    zero = np.float32(0)
+    for b in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                top, left = 2 * i, 2 * j
+                x00, x01, x02, x03 = (
+                    images[b, top, left],
+                    images[b, top, left + 1],
+                    images[b, top, left + 2],
+                    images[b, top, left + 3],
+                )
+                x10, x11, x12, x13 = (
+                    images[b, top + 1, left],
+                    images[b, top + 1, left + 1],
+                    images[b, top + 1, left + 2],
+                    images[b, top + 1, left + 3],
+                )
+                x20, x21, x22, x23 = (
+                    images[b, top + 2, left],
+                    images[b, top + 2, left + 1],
+                    images[b, top + 2, left + 2],
+                    images[b, top + 2, left + 3],
+                )
+                x30, x31, x32, x33 = (
+                    images[b, top + 3, left],
+                    images[b, top + 3, left + 1],
+                    images[b, top + 3, left + 2],
+                    images[b, top + 3, left + 3],
+                )
+                for c in range(y.shape[3]):
+                    w00, w01, w02 = weight[0, c], weight[1, c], weight[2, c]
+                    w10, w11, w12 = weight[3, c], weight[4, c], weight[5, c]
+                    w20, w21, w22 = weight[6, c], weight[7, c], weight[8, c]
+                    v0 = v1 = v2 = v3 = bias[c]
+                    v0 += x00 * w00 + x01 * w01 + x02 * w02
+                    v0 += x10 * w10 + x11 * w11 + x12 * w12
+                    v0 += x20 * w20 + x21 * w21 + x22 * w22
+                    v1 += x01 * w00 + x02 * w01 + x03 * w02
+                    v1 += x11 * w10 + x12 * w11 + x13 * w12
+                    v1 += x21 * w20 + x22 * w21 + x23 * w22
+                    v2 += x10 * w00 + x11 * w01 + x12 * w02
+                    v2 += x20 * w10 + x21 * w11 + x22 * w12
+                    v2 += x30 * w20 + x31 * w21 + x32 * w22
+                    v3 += x11 * w00 + x12 * w01 + x13 * w02
+                    v3 += x21 * w10 + x22 * w11 + x23 * w12
+                    v3 += x31 * w20 + x32 * w21 + x33 * w22
+                    if bits is not None:
+                        v0 *= np.float32(bits[b, top, left, c] >= threshold)
+                        v1 *= np.float32(bits[b, top, left + 1, c] >= threshold)
+                        v2 *= np.float32(bits[b, top + 1, left, c] >= threshold)
+                        v3 *= np.float32(bits[b, top + 1, left + 1, c] >= threshold)
+                    best = max(max(max(v0, v1), max(v2, v3)), zero)
+                    y[b, i, j, c] = best * scale
+                    if chosen is not None:
+                        winner = np.uint8(3)
+                        winner = np.uint8(2) if v2 == best else winner
+                        winner = np.uint8(1) if v1 == best else winner
+                        winner = np.uint8(0) if v0 == best else winner
+                        chosen[b, i, j, c] = winner if best > zero else np.uint8(4)
+
+
+@_jit
+def image_conv_pool_backward(gradient, chosen, scale, images, dweight, dbias):
+    """Gradients of :func:`image_conv_pool` for weight and bias.
+
+    Args:
+        gradient: float32, of y's shape.
+        chosen: uint8, as the forward pass left it.
+        scale: float32.
+        images: float32 [batch, height + 2, width + 2], as in the forward pass.
+        dweight: float32 [9, channels], overwritten.
+        dbias: float32 [channels], overwritten.
+    """
+    channels = gradient.shape[3]
+    dweight[:] = 0
+    dbias[:] = 0
+    # One image's sums first, so that single terms do not meet the whole batch's sum.
+    sums = np.empty((10, channels), np.float32)
+    for b in range(gradient.shape[0]):
+        sums[:] = 0
+        for i in range(gradient.shape[1]):
+            for j in range(gradient.shape[2]):
+                top, left = 2 * i, 2 * j
+                x00, x01, x02, x03 = (
+                    images[b, top, left],
+                    images[b, top, left + 1],
+                    images[b, top, left + 2],
+                    images[b, top, left + 3],
+                )
+                x10, x11, x12, x13 = (
+                    images[b, top + 1, left],
+                    images[b, top + 1, left + 1],
+                    images[b, top + 1, left + 2],
+                    images[b, top + 1, left + 3],
+                )
+                x20, x21, x22, x23 = (
+                    images[b, top + 2, left],
+                    images[b, top + 2, left + 1],
+                    images[b, top + 2, left + 2],
+                    images[b, top + 2, left + 3],
+                )
+                x30, x31, x32, x33 = (
+                    images[b, top + 3, left],
+                    images[b, top + 3, left + 1],
+                    images[b, top + 3, left + 2],
+                    images[b, top + 3, left + 3],
+                )
+                for c in range(channels):
+                    incoming, winner = gradient[b, i, j, c] * scale, chosen[b, i, j, c]
+                    g0 = incoming * np.float32(winner == 0)
+                    g1 = incoming * np.float32(winner == 1)
+                    g2 = incoming * np.float32(winner == 2)
+                    g3 = incoming * np.float32(winner == 3)
+                    sums[0, c] += g0 * x00 + g1 * x01 + g2 * x10 + g3 * x11
+                    sums[1, c] += g0 * x01 + g1 * x02 + g2 * x11 + g3 * x12
+                    sums[2, c] += g0 * x02 + g1 * x03 + g2 * x12 + g3 * x13
+                    sums[3, c] += g0 * x10 + g1 * x11 + g2 * x20 + g3 * x21
+                    sums[4, c] += g0 * x11 + g1 * x12 + g2 * x21 + g3 * x22
+                    sums[5, c] += g0 * x12 + g1 * x13 + g2 * x22 + g3 * x23
+                    sums[6, c] += g0 * x20 + g1 * x21 + g2 * x30 + g3 * x31
+                    sums[7, c] += g0 * x21 + g1 * x22 + g2 * x31 + g3 * x32
+                    sums[8, c] += g0 * x22 + g1 * x23 + g2 * x32 + g3 * x33
+                    sums[9, c] += g0 + g1 + g2 + g3
+        dweight += sums[:9]
+        dbias += sums[9]
+
+
+@_jit
+def fold(patches, bias, stride, padding, y):
+    """Add up overlapping patches: a transposed convolution after its matrix product.
+
+    Args:
+        patches: float32 [batch, height, width, kernel, kernel, channels].
+        bias: float32 [channels].
+        stride, padding: of the transposed convolution.
+        y: float32 [batch, new height, new width, channels], overwritten.
+    """
+    batch, height, width, kernel, _, channels = patches.shape
+    for b in range(batch):
+        for row in range(y.shape[1]):
+            for column in range(y.shape[2]):
+                for c in range(channels):
+                    y[b, row, column, c] = bias[c]
+        for i in range(height):
+            for ki in range(kernel):
+                row = i * stride - padding + ki
+                if 0 <= row < y.shape[1]:
+                    for j in range(width):
+                        for kj in range(kernel):
+                            column = j * stride - padding + kj
+                            if 0 <= column < y.shape[2]:
+                                for c in range(channels):
+                                    y[b, row, column, c] += patches[b, i, j, ki, kj, c]
+
+
+@_jit
+def unfold(gradient, stride, padding, patches):
+    """The reverse of :func:`fold`: each patch's share of the gradient, 0 outside the image."""
+    batch, height, width, kernel, _, channels = patches.shape
+    for b in range(batch):
+        for i in range(height):
+            for j in range(width):
+                for ki in range(kernel):
+                    row = i * stride - padding + ki
+                    for kj in range(kernel):
+                        column = j * stride - padding + kj
+                        if 0 <= row < gradient.shape[1] and 0 <= column < gradient.shape[2]:
+                            for c in range(channels):
+                                patches[b, i, j, ki, kj, c] = gradient[b, row, column, c]
+                        else:
+                            for c in range(channels):
+                                patches[b, i, j, ki, kj, c] = np.float32(0)

@@ -1,0 +1,171 @@
+"""Rows of a layer table, as papers print them, and the shapes that follow from them.
+
+Free of torch, so that a paper's architectures can be checked before any job starts.
+A shape is ``(features,)`` or ``(channels, height, width)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+Shape = tuple[int, ...]
+
+
+class ShapeError(ValueError):
+    """A layer cannot take the shape that the layer before it gives."""
+
+
+def _image(layer: object, shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise ShapeError(f"{layer} needs (channels, height, width), not {shape}")
+    return shape
+
+
+def _positive(layer: object, shape: Shape) -> Shape:
+    if min(shape) < 1:
+        raise ShapeError(f"{layer} would give the shape {shape}")
+    return shape
+
+
+@dataclass(frozen=True)
+class Conv:
+    """Convolution with a square kernel, then ReLU and dropout where the table says so."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    relu: bool = False
+    dropout: float = 0.0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _, height, width = _image(self, shape)
+        reach = 2 * self.padding - self.kernel
+        sizes = ((n + reach) // self.stride + 1 for n in (height, width))
+        return _positive(self, (self.channels, *sizes))
+
+
+@dataclass(frozen=True)
+class ConvTranspose:
+    """Transposed convolution, square kernel, then ReLU and dropout where the table says so."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    output_padding: int = 0
+    relu: bool = False
+    dropout: float = 0.0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _, height, width = _image(self, shape)
+        if self.output_padding >= self.stride:
+            raise ShapeError(f"{self} needs an output_padding smaller than its stride")
+        extra = self.kernel + self.output_padding - 2 * self.padding
+        sizes = ((n - 1) * self.stride + extra for n in (height, width))
+        return _positive(self, (self.channels, *sizes))
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """Max-pooling, windows side by side; ``ceil_mode`` keeps a last, partial window."""
+
+    size: int
+    ceil_mode: bool = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        channels, height, width = _image(self, shape)
+        extra = self.size - 1 if self.ceil_mode else 0
+        pooled = (channels, (height + extra) // self.size, (width + extra) // self.size)
+        return _positive(self, pooled)
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """(channels, height, width) to one vector, channel by channel."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (prod(shape),)
+
+
+@dataclass(frozen=True)
+class Unflatten:
+    """One vector to (channels, height, width)."""
+
+    channels: int
+    height: int
+    width: int
+
+    def output_shape(self, shape: Shape) -> Shape:
+        target = (self.channels, self.height, self.width)
+        if len(shape) != 1 or shape[0] != prod(target):
+            raise ShapeError(f"{self} needs ({prod(target)},), not {shape}")
+        return target
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Fully connected layer, then ReLU and dropout where the table says so."""
+
+    features: int
+    relu: bool = False
+    dropout: float = 0.0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ShapeError(f"{self} needs (features,), not {shape}")
+        return _positive(self, (self.features,))
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """The logistic function: outputs in (0, 1)."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+
+Layer = Conv | ConvTranspose | MaxPool | Flatten | Unflatten | Linear | Sigmoid
+
+IMAGE: Shape = (1, 28, 28)
+
+
+@dataclass(frozen=True)
+class Network:
+    """An encoder and what stands on it: a decoder (reconstruction) or a classifier's head.
+
+    Raises:
+        ShapeError: a layer does not fit the one before it, or the end is neither an image
+            (1, 28, 28) nor ten logits.
+    """
+
+    encoder: tuple[Layer, ...]
+    head: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        end = self.shapes()[-1]
+        if end not in (IMAGE, (10,)):
+            raise ShapeError(f"the network ends in {end}, neither {IMAGE} nor (10,)")
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self.encoder + self.head
+
+    @property
+    def task(self) -> str:
+        """``reconstruction`` if the network ends in an image, else ``classification``."""
+        return "reconstruction" if self.shapes()[-1] == IMAGE else "classification"
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """The output shape of every layer, from one image of shape (1, 28, 28)."""
+        shapes, shape = [], IMAGE
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            shapes.append(shape)
+        return tuple(shapes)
+
+    @property
+    def code_shape(self) -> Shape:
+        """Shape of what the encoder hands to the head."""
+        return self.shapes()[len(self.encoder) - 1]

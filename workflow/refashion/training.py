@@ -1,0 +1,411 @@
+"""One loop for every training: reconstruction or classification, to metrics, history, weights.
+
+Two runs with the same row, seed, images, code and torch on the same kind of machine give the same
+bits, however many run side by side: each computes on one thread. A killed training goes on from
+its last whole epoch, to the same bits.
+"""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from refashion import TRAINING_MODULES, networks
+from refashion.dataset import Dataset
+from refashion.errors import UserError
+from refashion.evaluation import evaluate, normalise, reconstruct_examples, sample_losses
+from refashion.networks import Model
+from refashion.papers import Row
+
+METRICS_SCHEMA = 1
+
+
+@dataclass
+class Split:
+    """Images uint8 [n, 28, 28] and labels int64 [n] on the device that computes."""
+
+    images: Tensor
+    labels: Tensor
+
+    @classmethod
+    def of(cls, images: np.ndarray, labels: np.ndarray, device: str) -> Split:
+        return cls(torch.from_numpy(images).to(device), torch.from_numpy(labels).long().to(device))
+
+
+def train(
+    row: Row,
+    dataset: Dataset,
+    seed: int,
+    out: Path,
+    *,
+    epochs: int | None = None,
+    encoder: Path | None = None,
+    device: str = "cpu",
+    log: Callable[[str], None] = print,
+) -> dict:
+    """Train one row with one seed, and write everything that is later asked about it.
+
+    Writes to ``out``: metrics.json, history.csv (a line per epoch), model.safetensors (after the
+    last epoch) and, for a reconstruction, examples.safetensors. A loss that is not finite ends
+    the training with the status ``diverged`` and the files of what was reached.
+
+    Args:
+        row: what to train.
+        dataset: uint8 images and labels.
+        seed: of initial weights, order of images and dropout masks.
+        out: folder of the results, made if missing.
+        epochs: in place of the row's number, for a short run.
+        encoder: safetensors file of the encoder that the row reuses.
+        device: ``cpu`` or ``cuda``.
+        log: takes a line of progress per epoch.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        UserError: the row reuses an encoder and none, or one that does not fit, is given; or
+            there is no such device.
+    """
+    started = time.perf_counter()
+    _prepare(device)
+    out.mkdir(parents=True, exist_ok=True)
+    spec = row.spec if epochs is None else row.spec | {"epochs": epochs}
+    layers = [repr(layer) for layer in row.network.layers]
+    identity = {
+        "spec": spec,
+        "layers": layers,
+        "seed": seed,
+        "dataset_sha256": dataset.sha256,
+        "encoder_sha256": _file_sha256(encoder) if encoder else None,
+        "code_sha256": code_sha256(),
+        "torch": torch.__version__,
+        "device": device,
+        "kernels": "numba" if device == "cpu" and networks.kernels else "torch",
+    }
+
+    model = networks.build(row.network, seed)
+    if spec["encoder"]:
+        _reuse_encoder(model, row, encoder)
+    model.to(device)
+    optimizer = _optimizer(model, spec)
+    train_set = Split.of(dataset.train_images, dataset.train_labels, device)
+    test_set = Split.of(dataset.test_images, dataset.test_labels, device)
+
+    checkpoint = out / "checkpoint.safetensors"
+    history = _resume(checkpoint, identity, model, optimizer, log)
+    seconds_before = sum(line["seconds"] for line in history)
+    confusion, status = None, "completed"
+    while len(history) < spec["epochs"]:
+        epoch_started = time.perf_counter()
+        epoch = len(history) + 1
+        line = {"epoch": epoch}
+        line |= _train_epoch(model, optimizer, row.task, train_set, spec, seed, epoch)
+        for name, split in (("train", train_set), ("val", test_set)):
+            measured, confusion = evaluate(
+                model,
+                row.task,
+                split.images,
+                split.labels,
+                spec["normalisation"],
+                spec["batch_size"],
+            )
+            line |= {f"{name}_{metric}": value for metric, value in measured.items()}
+        if not all(isfinite(value) for value in line.values()):
+            status = "diverged"
+            log(f"epoch {epoch}: the loss is not finite: diverged")
+            break
+        line["seconds"] = time.perf_counter() - epoch_started
+        history.append(line)
+        _save_checkpoint(checkpoint, identity, model, optimizer, history)
+        log(_progress(line, spec["epochs"], history))
+    if status == "completed" and row.task == "classification" and confusion is None:
+        _, confusion = evaluate(  # the checkpoint was that of the last epoch
+            model,
+            row.task,
+            test_set.images,
+            test_set.labels,
+            spec["normalisation"],
+            spec["batch_size"],
+        )
+
+    metrics = {
+        "schema": METRICS_SCHEMA,
+        "status": status,
+        "paper": row.paper,
+        "row": row.id,
+        "task": row.task,
+        **identity,
+        "spec_sha256": row.spec_sha256,
+        "train_images": len(train_set.images),
+        "test_images": len(test_set.images),
+        "epochs": len(history),
+        "diverged_at_epoch": len(history) + 1 if status == "diverged" else None,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "final": _final(history),
+        "best": _best(history),
+        "confusion": confusion.tolist() if confusion is not None and status != "diverged" else None,
+        "seconds": seconds_before + time.perf_counter() - started,
+        "device_name": _device_name(device),
+    }
+    _write_results(out, metrics, history, model, test_set)
+    checkpoint.unlink(missing_ok=True)
+    return metrics
+
+
+def code_sha256() -> str:
+    """Hash of the modules that decide what a training computes."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in TRAINING_MODULES:
+        digest.update((folder / f"{name}.py").read_bytes())
+    return digest.hexdigest()
+
+
+def export_encoder(row: Row, model: Path, out: Path) -> None:
+    """Write the encoder of a trained model, and beside it what it is.
+
+    Args:
+        row: the row that ``model`` was trained for.
+        model: its model.safetensors.
+        out: safetensors file, names without ``encoder.``; ``out`` with the ending .json gets the
+            row, its layer table and the shape of the code.
+    """
+    weights = {
+        name.removeprefix("encoder."): tensor
+        for name, tensor in load_file(model).items()
+        if name.startswith("encoder.")
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, out)
+    description = {
+        "paper": row.paper,
+        "row": row.id,
+        "spec_sha256": row.spec_sha256,
+        "layers": [repr(layer) for layer in row.network.encoder],
+        "code_shape": list(row.network.code_shape),
+    }
+    out.with_suffix(".json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+def _prepare(device: str) -> None:
+    """One thread, deterministic algorithms, fp32 as fp32, and an allocator that keeps its pages."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("a GPU was asked for and torch finds none here: leave --gpus out")
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True)
+    # In this mode torch also fills every new tensor, at a tenth of the step; nothing here reads
+    # what it has not written.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    if platform.libc_ver()[0] == "glibc":
+        # Else every step gives its feature maps back to the system and faults them in again.
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, value in ((-1, 2**31 - 1), (-2, 256 << 20), (-3, 1 << 30)):
+            mallopt(parameter, value)
+
+
+def _reuse_encoder(model: Model, row: Row, encoder: Path | None) -> None:
+    if encoder is None:
+        raise UserError(
+            f"{row.paper}/{row.id} reuses the encoder of {row.spec['encoder']['row']}: "
+            "name its encoder.safetensors with --encoder"
+        )
+    try:
+        model.encoder.load_state_dict(load_file(encoder))
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{encoder}: not an encoder for {row.paper}/{row.id}: {error}") from error
+    if row.spec["encoder"]["frozen"]:
+        model.freeze_encoder()
+
+
+def _optimizer(model: Model, spec: dict) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if spec["optimizer"] == "adam":
+        return torch.optim.Adam(parameters, lr=spec["learning_rate"], fused=True)
+    return torch.optim.SGD(
+        parameters, lr=spec["learning_rate"], momentum=spec["momentum"], fused=True
+    )
+
+
+def _train_epoch(
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    task: str,
+    split: Split,
+    spec: dict,
+    seed: int,
+    epoch: int,
+) -> dict[str, float]:
+    """One pass over the images in an order drawn from (seed, epoch).
+
+    Returns:
+        The running metrics: means of batch means, with dropout on and weights still moving.
+    """
+    model.train()
+    count = len(split.images)
+    steps = -(-count // spec["batch_size"])
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    order = torch.from_numpy(generator.permutation(count)).to(split.images.device)
+    losses, hits = [], []
+    for step, batch in enumerate(order.split(spec["batch_size"])):
+        model.masks.step = (epoch - 1) * steps + step
+        inputs = normalise(split.images[batch], spec["normalisation"])
+        labels = split.labels[batch]
+        outputs = model(inputs)
+        loss = sample_losses(task, outputs, inputs, labels).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+        if task == "classification":
+            hits.append((outputs.detach().argmax(1) == labels).double().mean())
+    running = {"running_loss": torch.stack(losses).double().mean().item()}
+    if hits:
+        running["running_accuracy"] = torch.stack(hits).mean().item()
+    return running
+
+
+def _save_checkpoint(
+    path: Path, identity: dict, model: Model, optimizer: torch.optim.Optimizer, history: list[dict]
+) -> None:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            if value is not None:
+                tensors[f"optimizer.{index}.{name}"] = value
+    tensors["random.cpu"] = torch.get_rng_state()
+    if identity["device"] == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, {"identity": json.dumps(identity), "history": json.dumps(history)})
+    partial.replace(path)
+
+
+def _resume(
+    path: Path,
+    identity: dict,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    log: Callable[[str], None],
+) -> list[dict]:
+    """Take model, optimizer and random state from a checkpoint of this very training.
+
+    Returns:
+        The history so far; empty if there is no checkpoint or it is of another training.
+    """
+    if not path.exists():
+        return []
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        if json.loads(metadata["identity"]) != json.loads(json.dumps(identity)):
+            log(f"{path}: of another training (settings, code or torch changed): starting afresh")
+            return []
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    model.load_state_dict(_under("model.", tensors))
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _under("optimizer.", tensors).items():
+        index, key = name.split(".")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    torch.set_rng_state(tensors["random.cpu"])
+    if identity["device"] == "cuda":
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    history = json.loads(metadata["history"])
+    log(f"going on after epoch {len(history)}")
+    return history
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _progress(line: dict, epochs: int, history: list[dict]) -> str:
+    elapsed = sum(past["seconds"] for past in history)
+    left = elapsed / len(history) * (epochs - len(history))
+    accuracy = f"  accuracy {line['val_accuracy']:.2%}" if "val_accuracy" in line else ""
+    return (
+        f"epoch {line['epoch']:>{len(str(epochs))}}/{epochs}"
+        f"  train {line['train_loss']:.4f}  validation {line['val_loss']:.4f}{accuracy}"
+        f"  {line['seconds']:.1f} s  elapsed {_clock(elapsed)}  left {_clock(left)}"
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def _metric_names(history: list[dict]) -> list[str]:
+    return [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
+
+
+def _final(history: list[dict]) -> dict[str, float]:
+    return {name: history[-1][name] for name in _metric_names(history)}
+
+
+def _best(history: list[dict]) -> dict[str, dict]:
+    """For every metric its best value, lowest loss or highest accuracy, and the epoch of it."""
+    best = {}
+    for name in _metric_names(history):
+        choose = max if "accuracy" in name else min
+        line = choose(history, key=lambda past: past[name])
+        best[name] = {"value": line[name], "epoch": line["epoch"]}
+    return best
+
+
+def _write_results(
+    out: Path, metrics: dict, history: list[dict], model: Model, test_set: Split
+) -> None:
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, out / "model.safetensors")
+    if metrics["task"] == "reconstruction":
+        examples = reconstruct_examples(
+            model, test_set.images, test_set.labels, metrics["spec"]["normalisation"]
+        )
+        save_file(examples, out / "examples.safetensors")
+    with (out / "history.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["epoch", *_metric_names(history), "seconds"])
+        writer.writeheader()
+        writer.writerows(history)
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def _file_sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _device_name(device: str) -> str:
+    """The processor's name, as the system gives it."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

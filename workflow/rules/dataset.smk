@@ -1,0 +1,47 @@
+# The data set: from the first source that answers, checked, as one file of tensors. The checksum
+# beside it is what trainings depend on: the same images from another source retrain nothing.
+
+
+rule fetch_dataset:
+    output:
+        tensors="results/dataset/paper.safetensors",
+        checksum="results/dataset/paper.sha256",
+    log:
+        "results/dataset/fetch.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        sources=" ".join(
+            f"--source {source}" for source in config["dataset"]["sources"]
+        ),
+        folder=(
+            f"--folder {config['dataset']['folder']}"
+            if config["dataset"]["folder"]
+            else ""
+        ),
+    shell:
+        "python -m refashion fetch-dataset {params.sources} {params.folder:q}"
+        " --out {output.tensors} > {log} 2>&1"
+
+
+rule subset_dataset:
+    input:
+        tensors=ancient("results/dataset/paper.safetensors"),
+        checksum="results/dataset/paper.sha256",
+    output:
+        tensors="results/dataset/smoke.safetensors",
+        checksum="results/dataset/smoke.sha256",
+    log:
+        "results/dataset/subset.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        train=config["scales"]["smoke"]["train_images"],
+        test=config["scales"]["smoke"]["test_images"],
+    shell:
+        "python -m refashion subset --dataset {input.tensors} --train-images {params.train}"
+        " --test-images {params.test} --out {output.tensors} > {log} 2>&1"

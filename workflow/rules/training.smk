@@ -1,0 +1,108 @@
+# One training rule per row of a paper's tables, one job per seed, and per row a target by name.
+#
+# What decides a number is an input or a parameter here: images, layer table, settings, seed, the
+# modules that train, torch. What does not (captions, published numbers, the device) is not.
+
+from importlib.metadata import version
+
+TRAINING_CODE = [f"workflow/refashion/{module}.py" for module in TRAINING_MODULES]
+VERSIONS = {package: version(package) for package in ("torch", "numba", "numpy")}
+
+
+for row in ROWS:
+    folder = f"{RESULTS}/{row.paper}/{row.id}"
+    run = f"{folder}/seed-{{seed}}"
+    donor = row.encoder["row"] if row.encoder else None
+    examples = [f"{run}/examples.safetensors"] if row.task == "reconstruction" else []
+
+    rule:
+        name:
+            f"train_{row.name}"
+        input:
+            # The file of checksums stands for the images: it is compared by content.
+            dataset=ancient(f"results/dataset/{SCALE}.safetensors"),
+            checksum=f"results/dataset/{SCALE}.sha256",
+            encoder=(
+                f"{RESULTS}/{row.paper}/{donor}/seed-{{seed}}/encoder.safetensors"
+                if donor
+                else []
+            ),
+            code=TRAINING_CODE,
+        output:
+            metrics=f"{run}/metrics.json",
+            history=f"{run}/history.csv",
+            weights=f"{run}/model.safetensors",
+            examples=examples,
+        log:
+            f"{LOGS}/train/{row.name}_seed-{{seed}}.log",
+        # A first picture of everything comes before the second seed of anything.
+        priority: lambda wildcards: -SEEDS.index(int(wildcards.seed))
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=120,
+            gpu=1,
+        params:
+            paper=row.file,
+            row=row.id,
+            spec=row.spec,
+            layers=[repr(layer) for layer in row.network.layers],
+            epochs=config["scales"][SCALE]["epochs"] or row.spec["epochs"],
+            seed="{seed}",
+            out=run,
+            versions=VERSIONS,
+        shell:
+            "python -m refashion train --paper {params.paper} --row {params.row}"
+            " --seed {params.seed} --dataset {input.dataset} --encoder {input.encoder}"
+            " --epochs {params.epochs} --gpus {resources.gpu} --out {params.out} > {log} 2>&1"
+
+    rule:
+        name:
+            row.name
+        input:
+            expand(f"{run}/metrics.json", seed=SEEDS),
+        output:
+            f"{folder}/summary.json",
+        log:
+            f"{LOGS}/summarise/{row.name}.log",
+        localrule: True
+        resources:
+            mem_mb=500,
+            runtime=5,
+        shell:
+            "python -m refashion summarise {input} --out {output} > {log} 2>&1"
+
+    for alias in row.alias_names:
+
+        rule:
+            name:
+                alias
+            input:
+                f"{folder}/summary.json",
+
+
+for row in ROWS:
+    if any(other.encoder and other.encoder["row"] == row.id for other in ROWS):
+        run = f"{RESULTS}/{row.paper}/{row.id}/seed-{{seed}}"
+
+        rule:
+            name:
+                f"export_encoder_{row.name}"
+            input:
+                f"{run}/model.safetensors",
+            output:
+                weights=f"{run}/encoder.safetensors",
+                description=f"{run}/encoder.json",
+            log:
+                f"{LOGS}/export_encoder/{row.name}_seed-{{seed}}.log",
+            priority: lambda wildcards: -SEEDS.index(int(wildcards.seed))
+            localrule: True
+            resources:
+                mem_mb=1000,
+                runtime=5,
+            params:
+                paper=row.file,
+                row=row.id,
+            shell:
+                "python -m refashion export-encoder --paper {params.paper} --row {params.row}"
+                " --model {input} --out {output.weights} > {log} 2>&1"
