@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from torch import nn
-
 from refashion import architectures, layers, networks
+from torch import nn
 
 # caprari2025, Tables I, II, III and VII: the column "Salida", a layer a line.
 TABLE_I = [(16, 28, 28), (16, 14, 14)]

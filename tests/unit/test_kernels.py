@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
-
 from refashion import kernels
 from refashion.layers import MaxPool
 from refashion.networks import Masks, ReluDropout
+from torch.nn import functional as F
 
 
 def _philox_by_the_book(counter, key):

@@ -54,6 +54,47 @@ def summarise(arguments: argparse.Namespace) -> None:
     arguments.out.write_text(json.dumps(summary, indent=2) + "\n")
 
 
+def figure(arguments: argparse.Namespace) -> None:
+    from refashion import figures, papers
+
+    paper = papers.load_paper(arguments.paper)
+    drawn = next(entry for entry in paper.figures if entry["id"] == arguments.figure)
+    figures.draw(
+        paper,
+        drawn,
+        arguments.results,
+        arguments.seeds,
+        arguments.out_svg,
+        arguments.out_pdf,
+        scale=arguments.scale,
+    )
+
+
+def report(arguments: argparse.Namespace) -> None:
+    from refashion import papers, reporting
+
+    config = json.loads(arguments.config)
+    root = Path.cwd()
+    context = reporting.build_context(
+        config,
+        papers.load_papers(config, root),
+        arguments.results,
+        config["scale"],
+        reporting.describe_run(root),
+    )
+    reporting.render(context, arguments.templates, arguments.out_html, arguments.out_tex)
+
+
+def reference(arguments: argparse.Namespace) -> None:
+    from refashion import evidence, papers, reporting
+
+    config = json.loads(arguments.config)
+    root = Path.cwd()
+    read = papers.load_papers(config, root)
+    summaries = {paper.key: evidence.load_summaries(paper, arguments.results) for paper in read}
+    evidence.write_reference(read, summaries, reporting.describe_run(root), arguments.out)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line: one sub-command a verb."""
     main = argparse.ArgumentParser(prog="python -m refashion", description=__doc__)
@@ -85,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--dataset", type=Path, required=True, help="from fetch-dataset")
     training.add_argument("--out", type=Path, required=True, help="folder of the results")
     training.add_argument(
-        "--encoder", type=Path, help="the encoder.safetensors that the row reuses"
+        "--encoder", type=Path, nargs="?", help="the encoder.safetensors that the row reuses"
     )
     training.add_argument("--epochs", type=int, help="in place of the row's own number")
     training.add_argument("--gpus", type=int, default=0, help="0: on the CPU; 1: on a GPU")
@@ -98,6 +139,27 @@ def parser() -> argparse.ArgumentParser:
     summary = verb(summarise, "Summarise one row's trainings over its seeds.")
     summary.add_argument("metrics", type=Path, nargs="+", help="metrics.json of each seed")
     summary.add_argument("--out", type=Path, required=True)
+
+    drawing = verb(figure, "Draw one figure of a paper from its rows' results.")
+    drawing.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    drawing.add_argument("--figure", required=True, help="the figure's id in that file")
+    drawing.add_argument("--results", type=Path, required=True, help="results/<scale>")
+    drawing.add_argument("--scale", required=True)
+    drawing.add_argument("--seeds", type=int, nargs="+", required=True)
+    drawing.add_argument("--out-svg", type=Path, required=True)
+    drawing.add_argument("--out-pdf", type=Path, required=True)
+
+    page = verb(report, "Write the report as HTML and LaTeX.")
+    page.add_argument("--config", required=True, help="the configuration as JSON")
+    page.add_argument("--results", type=Path, required=True, help="results/<scale>")
+    page.add_argument("--templates", type=Path, required=True)
+    page.add_argument("--out-html", type=Path, required=True)
+    page.add_argument("--out-tex", type=Path, required=True)
+
+    kept = verb(reference, "Write all rows' summaries as CSV, and where they were made as JSON.")
+    kept.add_argument("--config", required=True, help="the configuration as JSON")
+    kept.add_argument("--results", type=Path, required=True, help="results/<scale>")
+    kept.add_argument("--out", type=Path, required=True, help="the CSV file")
     return main
 
 

@@ -198,13 +198,31 @@ def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
 def validate_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a configuration, and return it as plain data of its own.
 
+    ``papers`` and ``seeds`` may also be as they come from a command line: ``--config seeds=0``,
+    ``papers=one,two``, ``seeds=[0,1]`` (whose items Snakemake hands over as text).
+
     Raises:
         UserError: a line for every problem.
     """
     problems = _Problems(CONFIG_FILE)
+    config = dict(config)
+    for key, kind in (("papers", str), ("seeds", int)):
+        if key in config:
+            config[key] = [_as(kind, item) for item in _items(config[key])]
     _check_schema(config, "config", problems)
     problems.raise_if_any()
     return json.loads(json.dumps(config))
+
+
+def _items(value: Any) -> list:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return value if isinstance(value, list) else [value]
+
+
+def _as(kind: type, item: Any) -> Any:
+    """A whole number out of its text; anything else unchanged, for the schema to judge."""
+    return int(item) if kind is int and isinstance(item, str) and item.isdecimal() else item
 
 
 # ---- problems and how they are said -------------------------------------------------------------

@@ -1,0 +1,298 @@
+"""A small made-up paper and results that look like trained ones, for tests of the report."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+NASTY = "<script>alert(1)</script> %_&$#{}~^\\ ∀ ☃"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What reporting needs of ``refashion.papers.Row``."""
+
+    paper: str
+    id: str
+    spec: dict
+    task: str = "reconstruction"
+    aliases: tuple = ()
+    variant_of: str | None = None
+    note: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.paper}_{self.id}".replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What reporting needs of ``refashion.papers.Paper``."""
+
+    key: str
+    path: Path
+    citation: dict
+    protocol: dict
+    rows: tuple
+    tables: list
+    figures: list
+    assumptions: list = field(default_factory=list)
+    claims: list = field(default_factory=list)
+
+    def row(self, id: str) -> Row:
+        return next(row for row in self.rows if id == row.id or id in row.aliases)
+
+
+def _spec(**overrides: Any) -> dict[str, Any]:
+    return {
+        "architecture": "made2020_autoencoder1",
+        "parameters": {"latent": None},
+        "dropout": 0.2,
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "momentum": 0.0,
+        "batch_size": 128,
+        "epochs": 30,
+        "normalisation": {"mean": 0.5, "std": 0.5},
+        "encoder": None,
+    } | overrides
+
+
+def paper(note: str = NASTY) -> Paper:
+    """Two autoencoders, a variant of one and a classifier; two tables, one figure of each kind."""
+    classifier = {"architecture": "made2020_classifier", "parameters": {"n1": 128}}
+    rows = (
+        Row("made2020", "t1-small", _spec(), note=note),
+        Row("made2020", "t1-wide", _spec(parameters={"latent": 256}), aliases=("t2-same",)),
+        Row(
+            "made2020",
+            "t1-wide-sgd",
+            _spec(parameters={"latent": 256}, optimizer="sgd", momentum=0.9),
+            variant_of="t1-wide",
+        ),
+        Row("made2020", "t2-classifier", _spec(**classifier), task="classification"),
+    )
+    error = {"metric": "val_loss_batch_mean", "at": "best", "unit": "loss", "digits": 4}
+    tables = [
+        {
+            "id": "table-1",
+            "label": "Table I",
+            "caption": f"Autoencoders {note}",
+            "settings": ["latent", "optimizer", "dropout"],
+            "metrics": {
+                "train": {
+                    "metric": "train_loss_batch_mean",
+                    "at": "best",
+                    "unit": "loss",
+                    "digits": 4,
+                    "label": "Min. error, train",
+                },
+                "val": error | {"label": "Min. error, validation"},
+            },
+            "lines": [
+                {"row": "t1-small", "published": {"train": 0.61, "val": 0.6}},
+                {"row": "t1-wide", "published": {"train": 0.6, "val": 0.59}},
+            ],
+        },
+        {
+            "id": "table-2",
+            "label": "Table II",
+            "caption": "Classifier",
+            "settings": ["n1"],
+            "metrics": {
+                "accuracy": {
+                    "metric": "val_accuracy_batch_mean",
+                    "at": "best",
+                    "unit": "percent",
+                    "digits": 2,
+                    "label": "Max. accuracy",
+                }
+            },
+            "lines": [{"row": "t2-classifier", "published": {"accuracy": 92.53}}],
+        },
+    ]
+    shows = {"caption": "Caption.", "shows": f"Both curves fall. {note}"}
+    figures = [
+        shows
+        | {
+            "id": "figure-1",
+            "label": "Figure 1",
+            "kind": "curves",
+            "metric": "loss",
+            "rows": ["t1-wide"],
+        },
+        shows
+        | {"id": "figure-2", "label": "Figure 2", "kind": "confusion", "rows": ["t2-classifier"]},
+        shows
+        | {
+            "id": "figure-3",
+            "label": "Grid",
+            "kind": "reconstructions",
+            "rows": ["t1-small", "t1-wide"],
+        },
+    ]
+    return Paper(
+        key="made2020",
+        path=Path("workflow/papers/made2020.yaml"),
+        citation={"authors": ["Ada Núñez"], "title": f"Made up {note}", "date": "2020-02-02"},
+        protocol={"loss": "Mean squared error.", "epochs": "30 epochs."},
+        rows=rows,
+        tables=tables,
+        figures=figures,
+        assumptions=[
+            {
+                "id": "A1",
+                "question": "Padding?",
+                "taken": "1",
+                "why": note,
+                "alternatives": "0",
+                "evidence": "inferred",
+            }
+        ],
+        claims=[{"id": "made-P01", "place": "III", "text": f"Wider is better. {note}"}],
+    )
+
+
+def metrics(
+    row: Row, seed: int, diverged_at: int | None = None, target: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """A metrics.json whose best values lie near ``target`` (metric: value), some noise by seed."""
+    noise = np.random.default_rng([seed, *row.id.encode()]).normal(0, 0.0006)
+    history = make_history(row, noise, target or {})[: diverged_at and diverged_at - 1]
+    names = [name for name in (history[0] if history else {}) if name not in ("epoch", "seconds")]
+    pick = {name: (max if "accuracy" in name else min) for name in names}
+    best = {
+        name: pick[name](history, key=lambda e, name=name: (e[name], -e["epoch"])) for name in names
+    }
+    confusion = None
+    if row.task == "classification" and not diverged_at:
+        rng = np.random.default_rng(seed)
+        likely = np.full((10, 10), 0.002) + 0.05 * np.eye(10)[[6, 1, 4, 3, 2, 7, 0, 9, 8, 5]]
+        likely += np.eye(10) * (1 - likely.sum(1, keepdims=True))
+        confusion = [rng.multinomial(1000, line).tolist() for line in likely]
+    return {
+        "schema": 1,
+        "status": "diverged" if diverged_at else "completed",
+        "paper": row.paper,
+        "row": row.id,
+        "seed": seed,
+        "spec": row.spec,
+        "spec_sha256": hashlib.sha256(json.dumps(row.spec, sort_keys=True).encode()).hexdigest(),
+        "dataset_sha256": "0" * 64,
+        "train_images": 60000,
+        "test_images": 10000,
+        "epochs": row.spec["epochs"],
+        "parameters": 9569,
+        "task": row.task,
+        "final": {name: history[-1][name] for name in names} if history else {},
+        "best": {n: {"value": best[n][n], "epoch": best[n]["epoch"]} for n in names},
+        "confusion": confusion,
+        "seconds": 190.0 + seed,
+        "device": "cpu",
+        "device_name": "Some CPU @ 2.00GHz",
+        "torch": "2.14.1",
+        "kernels": "numba",
+        "code_sha256": "5" * 64,
+        "diverged_at_epoch": diverged_at,
+    }
+
+
+def make_history(row: Row, noise: float, target: dict[str, float]) -> list[dict[str, float]]:
+    """Curves that approach ``target`` and look like a training's, one dict per epoch."""
+    epochs, history = row.spec["epochs"], []
+    loss_start = 0.9 if row.task == "reconstruction" else 0.7
+    for epoch in range(1, epochs + 1):
+        left = math.exp(-3.5 * (epoch - 1) / max(epochs - 1, 1)) - math.exp(-3.5)
+        line: dict[str, float] = {"epoch": epoch, "seconds": 6.3}
+        for split, default in (("train", 0.588), ("val", 0.586)):
+            goal = target.get(f"{split}_loss_batch_mean", default) + noise
+            line[f"{split}_loss"] = line[f"{split}_loss_batch_mean"] = (
+                goal + left * (loss_start - goal) * 0.4
+            )
+            if row.task == "classification":
+                goal = target.get(f"{split}_accuracy_batch_mean", 0.92) + noise
+                line[f"{split}_accuracy"] = goal - 0.2 * left
+                line[f"{split}_accuracy_batch_mean"] = goal - 0.2 * left
+        line["running_loss"] = line["train_loss"] + 0.004
+        history.append(line)
+    return history
+
+
+def write_run(
+    row: Row,
+    results_root: Path,
+    seed: int,
+    diverged_at: int | None = None,
+    target: dict | None = None,
+) -> Path:
+    """Write one run's files where training writes them, and return its metrics.json."""
+    folder = results_root / row.paper / row.id / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "metrics.json"
+    file.write_text(json.dumps(metrics(row, seed, diverged_at, target)), encoding="utf-8")
+    noise = np.random.default_rng([seed, *row.id.encode()]).normal(0, 0.0006)
+    history = make_history(row, noise, target or {})
+    with (folder / "history.csv").open("w", newline="") as out:
+        writer = csv.DictWriter(out, history[0])
+        writer.writeheader()
+        writer.writerows(history[: diverged_at and diverged_at - 1])
+    if row.task == "reconstruction" and not diverged_at:
+        across = np.linspace(-1, 1, 28, dtype=np.float32)
+        shades = np.linspace(0.2, 1, 10, dtype=np.float32)[:, None, None]
+        targets = shades * np.outer(np.cos(2 * across), np.cos(3 * across)) * 2 - 1
+        save_file(
+            {
+                "targets": targets.astype(np.float32),
+                "outputs": np.clip(targets, 0, 1).astype(np.float32),
+                "labels": np.arange(10, dtype=np.uint8),
+            },
+            folder / "examples.safetensors",
+        )
+    return file
+
+
+def write_results(
+    paper: Any,
+    results_root: Path,
+    seeds: list[int],
+    diverged: dict | None = None,
+    scale: str = "paper",
+) -> None:
+    """Runs, summaries and figures of every row; ``diverged`` maps (row id, seed) to an epoch."""
+    from refashion import evidence, figures
+
+    targets: dict[str, dict[str, float]] = {}
+    for table in paper.tables:
+        for line in table["lines"]:
+            for key, value in line["published"].items():
+                metric = table["metrics"][key]
+                value = value / 100 if metric["unit"] == "percent" else value
+                targets.setdefault(paper.row(line["row"]).id, {})[metric["metric"]] = value
+    for row in paper.rows:
+        files = [
+            write_run(
+                row, results_root, seed, (diverged or {}).get((row.id, seed)), targets.get(row.id)
+            )
+            for seed in seeds
+        ]
+        summary = evidence.summarise(files)
+        (results_root / paper.key / row.id / "summary.json").write_text(json.dumps(summary))
+    for figure in paper.figures:
+        stem = results_root / "figures" / paper.key / figure["id"]
+        figures.draw(
+            paper,
+            figure,
+            results_root,
+            seeds,
+            stem.with_suffix(".svg"),
+            stem.with_suffix(".pdf"),
+            scale,
+        )

@@ -1,0 +1,171 @@
+"""Statistics over seeds and comparison with published numbers, against hand computation."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import synthetic
+from refashion import evidence
+from refashion.errors import UserError
+
+VAL = "val_loss_batch_mean"
+
+
+@pytest.fixture
+def paper():
+    return synthetic.paper(note="plain")
+
+
+def write(paper, root, row, values, metric=VAL, diverged=()):
+    """Runs of ``row`` whose best values are ``values``; final ones are 0.01 higher."""
+    files = []
+    for seed, value in enumerate(values):
+        file = synthetic.write_run(paper.row(row), root, seed, 7 if seed in diverged else None)
+        metrics = json.loads(file.read_text())
+        metrics["best"][metric] = {"value": value, "epoch": 1}
+        metrics["final"][metric] = value + 0.01
+        file.write_text(json.dumps(metrics))
+        files.append(file)
+    return files
+
+
+def test_spread_is_the_sample_standard_deviation(paper, tmp_path):
+    summary = evidence.summarise(write(paper, tmp_path, "t1-small", [0.58, 0.59, 0.62]))
+    # mean 0.596667; squared deviations 2.7778e-4 + 4.4444e-5 + 5.4444e-4 = 8.6667e-4; / 2; root
+    assert summary["best"][VAL]["mean"] == pytest.approx(0.5966666667)
+    assert summary["best"][VAL]["sd"] == pytest.approx(0.0208166600)
+    assert summary["best"][VAL]["n"] == 3
+    assert summary["best"][VAL]["values"] == [0.58, 0.59, 0.62]
+    assert summary["final"][VAL]["mean"] == pytest.approx(0.6066666667)
+    assert (summary["seeds"], summary["completed"], summary["diverged"]) == ([0, 1, 2], 3, 0)
+    assert summary["devices"] == ["Some CPU @ 2.00GHz"]
+    json.dumps(summary, allow_nan=False)
+
+
+def test_one_seed_has_no_spread(paper, tmp_path):
+    summary = evidence.summarise(write(paper, tmp_path, "t1-small", [0.58]))
+    assert summary["best"][VAL] == {"mean": 0.58, "sd": None, "n": 1, "values": [0.58]}
+
+
+def test_diverged_runs_are_counted_but_left_out(paper, tmp_path):
+    summary = evidence.summarise(write(paper, tmp_path, "t1-small", [0.5, 9.0, 0.6], diverged=[1]))
+    assert summary["best"][VAL]["values"] == [0.5, 0.6]
+    assert (summary["completed"], summary["diverged"]) == (2, 1)
+    assert summary["diverged_at_epoch"] == [7]
+
+
+def test_a_row_that_always_diverges_has_no_numbers(paper, tmp_path):
+    summary = evidence.summarise(write(paper, tmp_path, "t1-small", [9.0], diverged=[0]))
+    assert summary["best"] == summary["final"] == {}
+    line = evidence.compare_table(paper, paper.tables[0], {"t1-small": summary})[0]
+    assert line["numbers"]["val"]["mean"] is None
+    assert line["numbers"]["val"]["difference"] is None
+
+
+def test_order_of_files_does_not_matter(paper, tmp_path):
+    files = write(paper, tmp_path, "t1-small", [0.58, 0.59, 0.62])
+    assert evidence.summarise(files[::-1]) == evidence.summarise(files)
+
+
+def test_runs_of_different_specs_are_refused(paper, tmp_path):
+    files = write(paper, tmp_path, "t1-small", [0.58, 0.59])
+    metrics = json.loads(files[1].read_text()) | {"spec_sha256": "f" * 64}
+    files[1].write_text(json.dumps(metrics))
+    with pytest.raises(UserError, match=r"seed-1/metrics\.json: spec_sha256: ffff"):
+        evidence.summarise(files)
+
+
+def test_a_seed_given_twice_is_refused(paper, tmp_path):
+    (file,) = write(paper, tmp_path, "t1-small", [0.58])
+    with pytest.raises(UserError, match="only once"):
+        evidence.summarise([file, file])
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.json: not there"):
+        evidence.summarise([tmp_path / "gone.json"])
+    (tmp_path / "half.json").write_text('{"row":')
+    with pytest.raises(UserError, match=r"half\.json: not JSON"):
+        evidence.summarise([tmp_path / "half.json"])
+
+
+def test_comparison_follows_the_table_and_puts_variants_under_their_row(paper, tmp_path):
+    summaries = {
+        row: evidence.summarise(write(paper, tmp_path, row, values))
+        for row, values in {"t1-small": [0.601, 0.603], "t1-wide-sgd": [0.7, 0.7]}.items()
+    }
+    lines = evidence.compare_table(paper, paper.tables[0], summaries)
+    assert [line["row"].id for line in lines] == ["t1-small", "t1-wide", "t1-wide-sgd"]
+    assert [line["ours"] for line in lines] == [False, False, True]
+    small, untrained, variant = (line["numbers"]["val"] for line in lines)
+    assert small["difference"] == pytest.approx(0.602 - 0.6)
+    assert (small["n"], small["published"]) == (2, 0.6)
+    assert untrained["mean"] is None and untrained["published"] == 0.59
+    assert variant["published"] is None
+    assert variant["difference"] == pytest.approx(0.7 - 0.59)  # from the row that it varies
+
+
+def test_percentages_are_compared_as_percentages(paper, tmp_path):
+    metric = "val_accuracy_batch_mean"
+    files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93], metric=metric)
+    summaries = {"t2-classifier": evidence.summarise(files)}
+    number = evidence.compare_table(paper, paper.tables[1], summaries)[0]["numbers"]["accuracy"]
+    assert number["mean"] == pytest.approx(92.5)
+    assert number["sd"] == pytest.approx(0.70710678)
+    assert number["difference"] == pytest.approx(92.5 - 92.53)
+
+
+def test_largest_differences_rank_like_with_like(paper, tmp_path):
+    summaries = {
+        row: evidence.summarise(write(paper, tmp_path, row, values, metric=metric))
+        for row, values, metric in (
+            ("t1-small", [0.605], VAL),
+            ("t1-wide", [0.5], VAL),
+            ("t2-classifier", [0.9], "val_accuracy_batch_mean"),
+        )
+    }
+    numbers = evidence.compared_numbers(paper, summaries)
+    assert len(numbers) == 5
+    errors, accuracies = evidence.largest_differences(numbers, count=1)
+    assert (errors["task"], errors["unit"], errors["count"]) == ("reconstruction", "loss", 4)
+    assert errors["largest"][0]["row"].id == "t1-wide"
+    assert errors["largest"][0]["difference"] == pytest.approx(-0.09)
+    assert accuracies["largest"][0]["difference"] == pytest.approx(-2.53)
+    assert accuracies["median"] == pytest.approx(2.53)
+
+
+def test_reference_table_has_every_metric_and_what_the_paper_prints_for_it(paper, tmp_path):
+    metric = "val_accuracy_batch_mean"
+    files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93], metric=metric)
+    summary = evidence.summarise(files)
+    table = evidence.reference_table([paper], {paper.key: {"t2-classifier": summary}})
+    assert list(table.columns) == evidence.REFERENCE_COLUMNS
+    assert len(table) == len(summary["best"]) + len(summary["final"])
+    line = table[(table.metric == metric) & (table["at"] == "best")].iloc[0]
+    assert (line.row, line.n) == ("t2-classifier", 2)
+    assert line["mean"] == pytest.approx(0.925)
+    assert line.published == pytest.approx(0.9253)  # shares, as in metrics.json
+    assert table.published.notna().sum() == 1
+
+
+def test_reference_says_where_it_was_made(paper, tmp_path):
+    files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93])
+    out = tmp_path / "paper.csv"
+    summaries = {paper.key: {"t2-classifier": evidence.summarise(files)}}
+    evidence.write_reference([paper], summaries, {"commit": "abc", "dirty": False}, out)
+    environment = json.loads(out.with_suffix(".json").read_text())
+    assert environment["commit"] == "abc"
+    assert environment["seeds"] == [0, 1]
+    assert environment["torch"] == ["2.14.1"]
+    assert out.read_text().startswith("paper,row,metric,at,n,mean,sd,published\n")
+
+
+def test_report_does_not_need_torch():
+    code = (
+        "import sys; from refashion import evidence, figures, reporting; "
+        "assert 'torch' not in sys.modules"
+    )
+    workflow = Path(evidence.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=workflow)
