@@ -96,7 +96,7 @@ def draw(
     kinds = {"curves": _curves, "confusion": _confusion, "reconstructions": _reconstructions}
     if figure["kind"] not in kinds:
         raise UserError(
-            f"{paper.path}: figures: {figure['id']}: kind: {figure['kind']} is none of "
+            f"{paper.file}: figures: {figure['id']}: kind: {figure['kind']} is none of "
             f"{', '.join(kinds)}"
         )
     # The ids in an SVG come from this salt: two figures inlined in one page must not share any.

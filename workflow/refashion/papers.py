@@ -90,7 +90,7 @@ class Paper:
     """A paper's file, checked. Tables, figures, assumptions and claims are as in the YAML."""
 
     key: str
-    path: Path
+    file: str
     citation: dict[str, Any]
     protocol: dict[str, str]
     rows: tuple[Row, ...]
@@ -109,7 +109,7 @@ class Paper:
             if name == row.id or name in row.aliases:
                 return row
         names = [name for row in self.rows for name in (row.id, *row.aliases)]
-        raise UserError(f"{self.path}: rows: {_unknown(name, names, 'row')}")
+        raise UserError(f"{self.file}: rows: {_unknown(name, names, 'row')}")
 
 
 def load_paper(path: Path | str) -> Paper:
@@ -147,7 +147,7 @@ def load_paper(path: Path | str) -> Paper:
     problems.raise_if_any()
     return Paper(
         key=data["key"],
-        path=path,
+        file=str(path),
         citation=data["citation"],
         protocol=data["protocol"],
         rows=_with_donors(rows, names),
