@@ -141,7 +141,7 @@ def paper(note: str = NASTY) -> Paper:
     ]
     return Paper(
         key="made2020",
-        file=str("workflow/papers/made2020.yaml"),
+        file="workflow/papers/made2020.yaml",
         citation={"authors": ["Ada Núñez"], "title": f"Made up {note}", "date": "2020-02-02"},
         protocol={"loss": "Mean squared error.", "epochs": "30 epochs."},
         rows=rows,
