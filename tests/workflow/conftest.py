@@ -24,7 +24,7 @@ class Checkout:
 
     def snakemake(self, *arguments: str, fails: bool = False) -> str:
         """Run snakemake here at smoke scale; return what it printed, in one string."""
-        command = [sys.executable, "-m", "snakemake", *arguments, *SMOKE]
+        command = [sys.executable, "-m", "snakemake", *SMOKE, *arguments]
         # A profile that the user has for other workflows is no part of the test.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
         done = subprocess.run(
@@ -40,7 +40,7 @@ class Checkout:
 
     def planned(self, *targets: str) -> set[str]:
         """The rules that a run would execute now."""
-        printed = self.snakemake("--dry-run", "--quiet", "reason", "--", *targets)
+        printed = self.snakemake("--dry-run", "--", *targets)
         return {
             line.removeprefix("localrule ").removeprefix("rule ").removesuffix(":")
             for line in printed.splitlines()

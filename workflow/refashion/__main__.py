@@ -9,6 +9,8 @@ from pathlib import Path
 
 from refashion.errors import UserError
 
+DATASET = Path("results/dataset/paper.safetensors")
+
 # Each verb imports what it needs when it runs: torch takes seconds to load, and most verbs can
 # do without.
 
@@ -123,7 +125,9 @@ def parser() -> argparse.ArgumentParser:
     training = verb(train, "Train one row of a paper with one seed.")
     add_row(training)
     training.add_argument("--seed", type=int, required=True)
-    training.add_argument("--dataset", type=Path, required=True, help="from fetch-dataset")
+    training.add_argument(
+        "--dataset", type=Path, default=DATASET, help=f"from fetch-dataset ({DATASET})"
+    )
     training.add_argument("--out", type=Path, required=True, help="folder of the results")
     training.add_argument(
         "--encoder", type=Path, nargs="?", help="the encoder.safetensors that the row reuses"

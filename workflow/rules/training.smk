@@ -39,7 +39,7 @@ for row in ROWS:
         priority: lambda wildcards: -SEEDS.index(int(wildcards.seed))
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=2000,
             runtime=120,
             gpu=1,
         params:
