@@ -73,8 +73,11 @@ def finished(tmp_path_factory) -> Checkout:
 
 @pytest.fixture
 def copy_of_finished(finished, tmp_path) -> Checkout:
-    """A finished checkout for one test to change."""
-    return Checkout(shutil.copytree(finished.folder, tmp_path / "refashion"))
+    """A finished checkout for one test to change; results are links, as jobs make new files."""
+    folder = tmp_path / "refashion"
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("results"))
+    shutil.copytree(finished.path("results"), folder / "results", copy_function=os.link)
+    return Checkout(folder)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ DATASET = Path("results/dataset/paper.safetensors")
 def fetch_dataset(arguments: argparse.Namespace) -> None:
     from refashion import dataset
 
-    dataset.fetch(arguments.source, arguments.folder, arguments.out)
+    dataset.fetch(arguments.source, arguments.folder or None, arguments.out)
 
 
 def subset(arguments: argparse.Namespace) -> None:

@@ -16,26 +16,7 @@ rule fetch_dataset:
         sources=" ".join(
             f"--source {source}" for source in config["dataset"]["sources"]
         ),
-        folder=(
-            f"--folder {config['dataset']['folder']}"
-            if config["dataset"]["folder"]
-            else ""
-        ),
-    shell:
-        "python -m refashion fetch-dataset {params.sources} {params.folder:q}"
-        " --out {output.tensors} > {log} 2>&1"
-
-
-rule subset_dataset:
-    input:
-        tensors=ancient("results/dataset/paper.safetensors"),
-        checksum="results/dataset/paper.sha256",
-    output:
-        tensors="results/dataset/smoke.safetensors",
-        checksum="results/dataset/smoke.sha256",
-    log:
-        "results/dataset/subset.log",
-    localrule: True
+        folder=config["dataset"]["folder"] or "",
     resources:
         mem_mb=1000,
         runtime=10,
