@@ -18,7 +18,7 @@ DATASET = Path("results/dataset/paper.safetensors")
 def fetch_dataset(arguments: argparse.Namespace) -> None:
     from refashion import dataset
 
-    dataset.fetch(arguments.source, arguments.folder or None, arguments.out)
+    dataset.fetch(arguments.sources, arguments.folder or None, arguments.out)
 
 
 def subset(arguments: argparse.Namespace) -> None:
@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
         to.add_argument("--row", required=True, help="the row's id in that file")
 
     fetch = verb(fetch_dataset, "Fetch Fashion-MNIST, check it, write it as one tensor file.")
-    fetch.add_argument("--source", action="append", required=True, help="repeat in order of trial")
+    fetch.add_argument("--sources", nargs="+", required=True, help="in the order of trial")
     fetch.add_argument("--folder", help="where the source 'folder' looks")
     fetch.add_argument("--out", type=Path, required=True)
 

@@ -13,10 +13,23 @@ rule fetch_dataset:
         mem_mb=1000,
         runtime=30,
     params:
-        sources=" ".join(
-            f"--source {source}" for source in config["dataset"]["sources"]
-        ),
+        sources=config["dataset"]["sources"],
         folder=config["dataset"]["folder"] or "",
+    shell:
+        "python -m refashion fetch-dataset --sources {params.sources} --folder {params.folder:q}"
+        " --out {output.tensors} > {log} 2>&1"
+
+
+rule subset_dataset:
+    input:
+        tensors=ancient("results/dataset/paper.safetensors"),
+        checksum="results/dataset/paper.sha256",
+    output:
+        tensors="results/dataset/smoke.safetensors",
+        checksum="results/dataset/smoke.sha256",
+    log:
+        "results/dataset/subset.log",
+    localrule: True
     resources:
         mem_mb=1000,
         runtime=10,
