@@ -106,6 +106,10 @@ def train(
     train_set = Split.of(dataset.train_images, dataset.train_labels, device)
     test_set = Split.of(dataset.test_images, dataset.test_labels, device)
 
+    def measure(split: Split) -> tuple[dict[str, float], Tensor | None]:
+        how = spec["normalisation"], spec["batch_size"]
+        return evaluate(model, row.task, split.images, split.labels, *how)
+
     checkpoint = out / "checkpoint.safetensors"
     history = _resume(checkpoint, identity, model, optimizer, log)
     seconds_before = sum(line["seconds"] for line in history)
@@ -116,14 +120,7 @@ def train(
         line = {"epoch": epoch}
         line |= _train_epoch(model, optimizer, row.task, train_set, spec, seed, epoch)
         for name, split in (("train", train_set), ("val", test_set)):
-            measured, confusion = evaluate(
-                model,
-                row.task,
-                split.images,
-                split.labels,
-                spec["normalisation"],
-                spec["batch_size"],
-            )
+            measured, confusion = measure(split)
             line |= {f"{name}_{metric}": value for metric, value in measured.items()}
         if not all(isfinite(value) for value in line.values()):
             status = "diverged"
@@ -133,15 +130,10 @@ def train(
         history.append(line)
         _save_checkpoint(checkpoint, identity, model, optimizer, history)
         log(_progress(line, spec["epochs"], history))
-    if status == "completed" and row.task == "classification" and confusion is None:
-        _, confusion = evaluate(  # the checkpoint was that of the last epoch
-            model,
-            row.task,
-            test_set.images,
-            test_set.labels,
-            spec["normalisation"],
-            spec["batch_size"],
-        )
+    if status == "diverged":
+        confusion = None
+    elif confusion is None:  # the checkpoint was that of the last epoch
+        _, confusion = measure(test_set)
 
     metrics = {
         "schema": METRICS_SCHEMA,
@@ -158,7 +150,7 @@ def train(
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "final": _final(history),
         "best": _best(history),
-        "confusion": confusion.tolist() if confusion is not None and status != "diverged" else None,
+        "confusion": None if confusion is None else confusion.tolist(),
         "seconds": seconds_before + time.perf_counter() - started,
         "device_name": _device_name(device),
     }
