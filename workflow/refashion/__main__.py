@@ -113,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
 
     fetch = verb(fetch_dataset, "Fetch Fashion-MNIST, check it, write it as one tensor file.")
     fetch.add_argument("--sources", nargs="+", required=True, help="in the order of trial")
-    fetch.add_argument("--folder", help="where the source 'folder' looks")
+    fetch.add_argument("--folder", nargs="?", help="where the source 'folder' looks")
     fetch.add_argument("--out", type=Path, required=True)
 
     part = verb(subset, "Write the first images of each class as a small data set.")
