@@ -24,14 +24,6 @@ TEST_LABELS_SHA256 = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7de
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory):
-    """The tensor file, from whichever source this machine has."""
-    out = tmp_path_factory.mktemp("whole") / "paper.safetensors"
-    dataset.fetch(["system", "torchvision", "debian"], None, out)
-    return out
-
-
-@pytest.fixture(scope="session")
 def plain(whole, tmp_path_factory):
     """A folder with the four files, decompressed."""
     folder = tmp_path_factory.mktemp("plain")
