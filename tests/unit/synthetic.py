@@ -38,7 +38,7 @@ class Paper:
     """What reporting needs of ``refashion.papers.Paper``."""
 
     key: str
-    path: Path
+    file: str
     citation: dict
     protocol: dict
     rows: tuple

@@ -649,13 +649,13 @@ def test_the_configuration_as_it_comes_is_valid_and_its_papers_load(config):
     [
         (put("scale", value="big"), "scale", "'big' is not one of paper, smoke"),
         (put("papers", value=[]), "papers", "[] is empty"),
-        (put("papers", value="caprari2025"), "papers", "'caprari2025' is not a list"),
+        (put("papers", value={"a": 1}), "papers[0]", "is not the name of a file in"),
         (put("papers", value=["a", "a"]), "papers", "'a' stands twice"),
         (put("seeds", value=[]), "seeds", "[] is empty"),
         (put("seeds", value=[0, 0]), "seeds", "0 stands twice"),
         (put("seeds", value=[-1]), "seeds[0]", "-1 is not in [0, 4294967295]"),
         (put("seeds", value=[0.5]), "seeds[0]", "0.5 is not a whole number in [0,"),
-        (put("seeds", value=3), "seeds", "3 is not a list"),
+        (put("seeds", value="0,one"), "seeds[1]", "'one' is not a whole number"),
         (put("sedes", value=[0]), "sedes", "did you mean 'seeds'? allowed: papers, seeds, scale"),
         (drop("dataset"), "dataset", "is missing; needed here: papers, seeds"),
         (
@@ -688,6 +688,17 @@ def test_a_mistake_in_the_configuration_is_named(config, change, key, said):
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"config.yaml: {key}: ")
     assert said in line
+
+
+@pytest.mark.parametrize(
+    ("given", "seeds"), [(3, [3]), ("0,1", [0, 1]), (["0", "1"], [0, 1]), ("2", [2])]
+)
+def test_seeds_and_papers_may_be_as_a_command_line_gives_them(config, given, seeds):
+    config["seeds"] = given
+    config["papers"] = "caprari2025"
+    checked = papers.validate_config(config)
+    assert checked["seeds"] == seeds
+    assert checked["papers"] == ["caprari2025"]
 
 
 def test_a_paper_without_a_file_is_answered_with_those_there_are(config):
