@@ -3,13 +3,15 @@
 SCALE ?= paper
 CORES ?= all
 PYTHON ?= python3
+# More for `make bench`, such as BENCH="--rounds 5".
+BENCH ?=
 
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lint format reference latex clean
+.PHONY: help report test bench lint format reference latex clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -25,6 +27,15 @@ report: .venv/installed  ## train what is missing and write results/SCALE/report
 
 test: .venv/installed latex  ## run all tests, the workflow at smoke scale among them
 	$(BIN)/python -m pytest
+
+.venv/bench: requirements-bench.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	touch $@
+
+bench: .venv/bench  ## measure training speed against a notebook and Lightning, and what the workflow costs
+	$(BIN)/snakemake --cores $(CORES) -- fetch_dataset
+	PYTHONPATH=workflow:tests $(BIN)/python tests/bench --dataset results/dataset/paper.safetensors \
+	  --out results/bench.json $(BENCH)
 
 lint: .venv/installed  ## check style: ruff and snakefmt
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ import pytest
 import torch
 from refashion import kernels
 from refashion.layers import MaxPool
-from refashion.networks import Masks, ReluDropout
+from refashion.networks import Masks, ReluDropout, max_pool_deterministic
 from torch.nn import functional as F
 
 
@@ -136,3 +136,18 @@ def test_evaluation_is_plain_relu_and_pooling():
 def test_dropout_keeps_the_mean():
     layer = ReluDropout(0.4, Masks(11), 0, None, plain=False).train()
     assert layer(torch.ones(1000, 1000)).mean().item() == pytest.approx(1, abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("size", "pool"), [(28, MaxPool(2)), (7, MaxPool(2, ceil_mode=True)), (11, MaxPool(2))]
+)
+def test_pooling_for_the_gpu_equals_torch_pooling_with_its_gradient(size, pool):
+    x = torch.rand(3, 5, size, size)
+    ours, torchs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    pooled = max_pool_deterministic(ours, pool)
+    expected = F.max_pool2d(torchs, pool.size, ceil_mode=pool.ceil_mode)
+    assert torch.equal(pooled, expected)
+    gradient = torch.rand_like(expected)
+    pooled.backward(gradient)
+    expected.backward(gradient)
+    assert torch.equal(ours.grad, torchs.grad)

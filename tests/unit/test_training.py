@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from refashion import papers, training
+from refashion import dataset, papers, training
 from refashion.dataset import Dataset
 from refashion.errors import UserError
 from refashion.evaluation import evaluate, mean_of_batch_means, normalise, sample_losses
 from refashion.training import train
 from safetensors.numpy import load_file
+from stock import stock_layers
 from torch.nn import functional as F
 
 PAPER = papers.load_paper(Path(__file__).parents[2] / "workflow/papers/caprari2025.yaml")
@@ -198,3 +199,38 @@ def test_an_encoder_that_does_not_fit_is_named(images, tmp_path):
     training.export_encoder(PAPER.row("t4-arch1-nolinear"), model, exported)
     with pytest.raises(UserError, match=r"encoder\.safetensors: not an encoder for"):
         _train("t8-pretrained", images, tmp_path / "classifier", encoder=exported)
+
+
+def _stock_validation_loss(row, data, seed):
+    """The loop of a notebook over torch's own layers: Adam, shuffled batches, dropout by torch."""
+    torch.manual_seed(seed)
+    model = stock_layers(row.network)
+    optimizer = torch.optim.Adam(model.parameters(), lr=row.spec["learning_rate"])
+    images, labels = (
+        torch.from_numpy(a) for a in (data.train_images, data.train_labels.astype("int64"))
+    )
+    for _ in range(2):
+        model.train()
+        for batch in torch.randperm(len(images)).split(row.spec["batch_size"]):
+            optimizer.zero_grad()
+            outputs = model(normalise(images[batch], row.spec["normalisation"]))
+            F.cross_entropy(outputs, labels[batch]).backward()
+            optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        tests = normalise(torch.from_numpy(data.test_images), row.spec["normalisation"])
+        return F.cross_entropy(model(tests), torch.from_numpy(data.test_labels).long()).item()
+
+
+def test_real_training_ends_where_torch_layers_end_within_the_noise_of_seeds(whole, tmp_path):
+    dataset.subset(whole, 5000, 1000, tmp_path / "part.safetensors")
+    data = dataset.load(tmp_path / "part.safetensors")
+    row = PAPER.row("t9-base")
+    ours, stock = [], []
+    for seed in range(4):
+        metrics, _ = _train("t9-base", data, tmp_path / str(seed), seed=seed, epochs=2)
+        ours.append(metrics["final"]["val_loss"])
+        stock.append(_stock_validation_loss(row, data, seed))
+    noise = np.hypot(np.std(ours, ddof=1), np.std(stock, ddof=1)) / np.sqrt(len(ours))
+    assert abs(np.mean(ours) - np.mean(stock)) < 4 * noise
+    assert max(ours) < 1.2, "nothing was learnt, so nothing was compared"

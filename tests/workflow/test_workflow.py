@@ -10,9 +10,9 @@ import subprocess
 import time
 
 import pytest
+from checkout import SEEDS
 from refashion import papers
 
-SEEDS = (0, 1)
 RESULTS = "results/smoke"
 PAPER = "workflow/papers/caprari2025.yaml"
 

@@ -223,6 +223,8 @@ class ReluDropout(nn.Module):
     def _pooled(self, x: Tensor) -> Tensor:
         if self.pool is None:
             return x
+        if x.device.type == "cuda":
+            return max_pool_deterministic(x, self.pool)
         return F.max_pool2d(x, self.pool.size, ceil_mode=self.pool.ceil_mode)
 
     def _kept(self, bits: np.ndarray, x: Tensor) -> Tensor:
@@ -271,6 +273,19 @@ class ConvTranspose(nn.ConvTranspose2d):
         extra = self.kernel_size[0] + self.output_padding[0] - 2 * padding
         size = tuple((n - 1) * stride + extra for n in x.shape[2:])
         return _ConvTranspose.apply(x, self.weight, self.bias, stride, padding, size)
+
+
+def max_pool_deterministic(x: Tensor, pool: table.MaxPool) -> Tensor:
+    """Max-pooling of maps that are nowhere negative; torch's own has no such gradient on a GPU.
+
+    Where units of a window are equal they share the gradient: behind a ReLU that happens at zero
+    alone, which passes none on.
+    """
+    channels, height, width = pool.output_shape(tuple(x.shape[1:]))
+    size = pool.size
+    # Pads with zeros for a partial window that is kept, and cuts off one that is not.
+    x = F.pad(x, (0, width * size - x.shape[3], 0, height * size - x.shape[2]))
+    return x.reshape(len(x), channels, height, size, width, size).amax((3, 5))
 
 
 def _fast(x: Tensor) -> bool:

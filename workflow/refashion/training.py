@@ -29,6 +29,7 @@ from refashion import TRAINING_MODULES, networks
 from refashion.dataset import Dataset
 from refashion.errors import UserError
 from refashion.evaluation import evaluate, normalise, reconstruct_examples, sample_losses
+from refashion.graphs import Step, graphed
 from refashion.networks import Model
 from refashion.papers import Row
 
@@ -82,7 +83,7 @@ def train(
             there is no such device.
     """
     started = time.perf_counter()
-    _prepare(device)
+    prepare(device)
     out.mkdir(parents=True, exist_ok=True)
     spec = row.spec if epochs is None else row.spec | {"epochs": epochs}
     layers = [repr(layer) for layer in row.network.layers]
@@ -102,7 +103,7 @@ def train(
     if spec["encoder"]:
         _reuse_encoder(model, row, encoder)
     model.to(device)
-    optimizer = _optimizer(model, spec)
+    optimizer = make_optimizer(model, spec, device)
     train_set = Split.of(dataset.train_images, dataset.train_labels, device)
     test_set = Split.of(dataset.test_images, dataset.test_labels, device)
 
@@ -112,13 +113,19 @@ def train(
 
     checkpoint = out / "checkpoint.safetensors"
     history = _resume(checkpoint, identity, model, optimizer, log)
+    names = ("loss", "accuracy") if row.task == "classification" else ("loss",)
+    totals = {name: torch.zeros((), dtype=torch.float64, device=device) for name in names}
+    step = make_step(model, optimizer, row.task, train_set, spec, totals)
+    if device == "cuda":
+        count = len(train_set.images)
+        step = _as_graph(step, model, optimizer, count, spec["batch_size"], log)
     seconds_before = sum(line["seconds"] for line in history)
     confusion, status = None, "completed"
     while len(history) < spec["epochs"]:
         epoch_started = time.perf_counter()
         epoch = len(history) + 1
         line = {"epoch": epoch}
-        line |= _train_epoch(model, optimizer, row.task, train_set, spec, seed, epoch)
+        line |= train_epoch(model, step, totals, train_set, spec["batch_size"], seed, epoch)
         for name, split in (("train", train_set), ("val", test_set)):
             measured, confusion = measure(split)
             line |= {f"{name}_{metric}": value for metric, value in measured.items()}
@@ -152,7 +159,7 @@ def train(
         "best": _best(history),
         "confusion": None if confusion is None else confusion.tolist(),
         "seconds": seconds_before + time.perf_counter() - started,
-        "device_name": _device_name(device),
+        "device_name": device_name(device),
     }
     _write_results(out, metrics, history, model, test_set)
     checkpoint.unlink(missing_ok=True)
@@ -194,7 +201,7 @@ def export_encoder(row: Row, model: Path, out: Path) -> None:
     out.with_suffix(".json").write_text(json.dumps(description, indent=2) + "\n")
 
 
-def _prepare(device: str) -> None:
+def prepare(device: str) -> None:
     """One thread, deterministic algorithms, fp32 as fp32, and an allocator that keeps its pages."""
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("a GPU was asked for and torch finds none here: leave --gpus out")
@@ -228,21 +235,54 @@ def _reuse_encoder(model: Model, row: Row, encoder: Path | None) -> None:
         model.freeze_encoder()
 
 
-def _optimizer(model: Model, spec: dict) -> torch.optim.Optimizer:
+def make_optimizer(model: Model, spec: dict, device: str = "cpu") -> torch.optim.Optimizer:
+    """Adam or SGD over the weights that are not frozen, with a row's settings."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if spec["optimizer"] == "adam":
-        return torch.optim.Adam(parameters, lr=spec["learning_rate"], fused=True)
+        capturable = device == "cuda"
+        return torch.optim.Adam(
+            parameters, lr=spec["learning_rate"], fused=True, capturable=capturable
+        )
     return torch.optim.SGD(
         parameters, lr=spec["learning_rate"], momentum=spec["momentum"], fused=True
     )
 
 
-def _train_epoch(
+def make_step(
     model: Model,
     optimizer: torch.optim.Optimizer,
     task: str,
     split: Split,
     spec: dict,
+    totals: dict[str, Tensor],
+) -> Step:
+    """One training step, as a function of int64 [batch] indices into the split.
+
+    It adds each batch's mean loss, and for a classifier its accuracy, to ``totals`` (float64
+    scalars on the device): nothing is read back within an epoch.
+    """
+
+    def step(batch: Tensor) -> None:
+        inputs = normalise(split.images[batch], spec["normalisation"])
+        labels = split.labels[batch]
+        outputs = model(inputs)
+        loss = sample_losses(task, outputs, inputs, labels).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        totals["loss"] += loss.detach()
+        if task == "classification":
+            totals["accuracy"] += (outputs.detach().argmax(1) == labels).double().mean()
+
+    return step
+
+
+def train_epoch(
+    model: Model,
+    step: Step,
+    totals: dict[str, Tensor],
+    split: Split,
+    batch_size: int,
     seed: int,
     epoch: int,
 ) -> dict[str, float]:
@@ -252,27 +292,34 @@ def _train_epoch(
         The running metrics: means of batch means, with dropout on and weights still moving.
     """
     model.train()
+    for total in totals.values():
+        total.zero_()
     count = len(split.images)
-    steps = -(-count // spec["batch_size"])
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     order = torch.from_numpy(generator.permutation(count)).to(split.images.device)
-    losses, hits = [], []
-    for step, batch in enumerate(order.split(spec["batch_size"])):
-        model.masks.step = (epoch - 1) * steps + step
-        inputs = normalise(split.images[batch], spec["normalisation"])
-        labels = split.labels[batch]
-        outputs = model(inputs)
-        loss = sample_losses(task, outputs, inputs, labels).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-        if task == "classification":
-            hits.append((outputs.detach().argmax(1) == labels).double().mean())
-    running = {"running_loss": torch.stack(losses).double().mean().item()}
-    if hits:
-        running["running_accuracy"] = torch.stack(hits).mean().item()
-    return running
+    batches = order.split(batch_size)
+    for index, batch in enumerate(batches):
+        model.masks.step = (epoch - 1) * len(batches) + index
+        step(batch)
+    return {f"running_{name}": total.item() / len(batches) for name, total in totals.items()}
+
+
+def _as_graph(
+    step: Step,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    count: int,
+    batch_size: int,
+    log: Callable[[str], None],
+) -> Step:
+    """The step as CUDA graphs, or as it is, with a word about it, if it cannot be captured."""
+    sizes = {min(batch_size, count), count % batch_size or batch_size}
+    model.train()
+    try:
+        return graphed(step, model, optimizer, sizes)
+    except RuntimeError as error:
+        log(f"no CUDA graph, so every kernel is launched by itself: {error}")
+        return step
 
 
 def _save_checkpoint(
@@ -396,10 +443,10 @@ def _file_sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _device_name(device: str) -> str:
+def device_name(device: str) -> str:
     """The processor's name, as the system gives it."""
     if device == "cuda":
-        return torch.cuda.get_device_name()
+        return torch.cuda.getdevice_name()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

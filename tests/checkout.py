@@ -1,0 +1,62 @@
+"""Copies of this project in which the real Snakefile runs on a small piece of the real data."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "*cache*", ".pytest*")
+SEEDS = (0, 1)
+SMOKE = ("--config", "scale=smoke", f"seeds={SEEDS[0]},{SEEDS[1]}")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the project with results of its own."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, fails: bool = False) -> str:
+        """Run snakemake here at smoke scale; return what it printed, in one string."""
+        command = [sys.executable, "-m", "snakemake", *SMOKE, *arguments]
+        # A profile that the user has for other workflows is no part of the test.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (done.returncode != 0) == fails, done.stdout[-6000:]
+        return done.stdout
+
+    def planned(self, *targets: str) -> set[str]:
+        """The rules that a run would execute now."""
+        printed = self.snakemake("--dry-run", "--", *targets)
+        return {
+            line.removeprefix("localrule ").removeprefix("rule ").removesuffix(":")
+            for line in printed.splitlines()
+            if line.startswith(("rule ", "localrule ")) and line.endswith(":")
+        }
+
+    def path(self, relative: str) -> Path:
+        return self.folder / relative
+
+    def edit(self, relative: str, change: Callable[[str], str]) -> None:
+        file = self.path(relative)
+        before = file.read_text(encoding="utf-8")
+        after = change(before)
+        assert after != before, f"nothing to change in {relative}"
+        file.write_text(after, encoding="utf-8")
+
+
+def new_checkout(folder: Path) -> Checkout:
+    """A copy without any results."""
+    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
+    return Checkout(folder)
