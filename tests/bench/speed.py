@@ -119,12 +119,14 @@ def products(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]
 
 def lightning(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]:
     """PyTorch Lightning's trainer over the notebook's data and layers."""
+    import logging
     import warnings
 
     from lightning.pytorch import LightningModule, Trainer
     from torch.utils.data import DataLoader
 
     warnings.simplefilter("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     reconstructs = network.task == "reconstruction"
     criterion = nn.MSELoss() if reconstructs else nn.CrossEntropyLoss()
 

@@ -37,7 +37,8 @@ def graphed(
     state_before = {at: tensor.clone() for at, tensor in _state(optimizer)}
     random_before = torch.cuda.get_rng_state()
 
-    batches = {size: torch.zeros(size, dtype=torch.int64, device="cuda") for size in set(sizes)}
+    device = weights[0].device
+    batches = {size: torch.zeros(size, dtype=torch.int64, device=device) for size in set(sizes)}
     graphs = {}
     try:
         aside = torch.cuda.Stream()
