@@ -8,7 +8,7 @@ BENCH ?=
 
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern
+LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern poppler-utils
 
 .DEFAULT_GOAL := help
 .PHONY: help report test bench lint format reference latex clean
@@ -50,9 +50,9 @@ format: .venv/installed  ## let ruff and snakefmt tidy
 reference: .venv/installed  ## keep the summaries of results/SCALE in results/reference
 	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) -- reference
 
-latex:  ## install LaTeX with apt if latexmk is missing
-	@command -v latexmk >/dev/null || { \
-	  echo "installing LaTeX, which the tests render the report with"; \
+latex:  ## install LaTeX and poppler with apt if latexmk or pdftotext is missing
+	@command -v latexmk >/dev/null && command -v pdftotext >/dev/null || { \
+	  echo "installing LaTeX and poppler, which the tests render and read the report with"; \
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) apt-get install -y -qq --no-install-recommends $(LATEX) >/dev/null; }
 
