@@ -26,6 +26,8 @@ def stock_layers(network: layers.Network) -> nn.Sequential:
                 modules.append(nn.Unflatten(1, (channels, height, width)))
             case layers.Sigmoid():
                 modules.append(nn.Sigmoid())
+            case layers.LeakyReLU(slope):
+                modules.append(nn.LeakyReLU(slope))
         if getattr(row, "relu", False):
             modules += [nn.ReLU(), nn.Dropout(row.dropout)]
     return nn.Sequential(*modules)

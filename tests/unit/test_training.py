@@ -2,6 +2,9 @@
 
 import csv
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,14 @@ import torch
 from refashion import dataset, papers, training
 from refashion.dataset import Dataset
 from refashion.errors import UserError
-from refashion.evaluation import evaluate, mean_of_batch_means, normalise, sample_losses
+from refashion.evaluation import (
+    Split,
+    describe_outputs,
+    evaluate,
+    mean_of_batch_means,
+    normalise,
+    sample_losses,
+)
 from refashion.training import train
 from safetensors.numpy import load_file
 from stock import stock_layers
@@ -28,11 +38,13 @@ def images() -> Dataset:
     return Dataset(pixels[:300], labels[:300], pixels[300:], labels[300:], sha256="made up")
 
 
-def _train(row, images, out, **options):
+def _train(row, images, out, spec=None, **options):
+    """``spec``: settings in place of the row's own."""
     lines = []
     options = {"seed": 3, "epochs": 3, "log": lines.append} | options
-    metrics = train(PAPER.row(row), images, out=out, **options)
-    return metrics, lines
+    row = PAPER.row(row)
+    row = replace(row, spec=row.spec | (spec or {}))
+    return train(row, images, out=out, **options), lines
 
 
 def _history(folder):
@@ -78,17 +90,43 @@ def test_accuracy_loss_and_confusion_against_counting_by_hand():
     pixels = torch.zeros(5, 28, 28, dtype=torch.uint8)
     pixels[:, 0, 0] = torch.tensor([0, 1, 2, 2, 9])  # what is predicted
     labels = torch.tensor([0, 1, 2, 3, 8])
-    metrics, confusion = evaluate(
-        _Fixed(), "classification", pixels, labels, {"mean": 0.5, "std": 0.5}, batch_size=2
-    )
+    split, normalisation = Split(pixels, labels), {"mean": 0.5, "std": 0.5}
+    metrics = evaluate(_Fixed(), "classification", split, normalisation, batch_size=2)
     right, wrong = np.log(np.exp(5) + 9) - 5, np.log(np.exp(5) + 9)
     assert metrics["accuracy"] == pytest.approx(3 / 5)
     assert metrics["accuracy_batch_mean"] == pytest.approx((1 + 0.5 + 0) / 3)
     assert metrics["loss"] == pytest.approx((3 * right + 2 * wrong) / 5, rel=1e-6)
     expected = (right + (right + wrong) / 2 + wrong) / 3
     assert metrics["loss_batch_mean"] == pytest.approx(expected, rel=1e-6)
+    described, confusion = describe_outputs(_Fixed(), "classification", split, normalisation)
+    losses = torch.tensor([right, right, right, wrong, wrong])
+    torch.testing.assert_close(described["image_loss"], losses.float())
     counts = {(0, 0): 1, (1, 1): 1, (2, 2): 1, (3, 2): 1, (8, 9): 1}
     assert {tuple(at.tolist()): int(confusion[tuple(at)]) for at in confusion.nonzero()} == counts
+
+
+class _Shifted(torch.nn.Module):
+    """An autoencoder that is right in all pixels but one, which it makes 1 for every image."""
+
+    def forward(self, x):
+        x = x.clone()
+        x[:, 0, 5, 5] = 1.0
+        return x
+
+
+def test_errors_and_spread_of_every_pixel_against_counting_by_hand():
+    pixels = torch.zeros(4, 28, 28, dtype=torch.uint8)
+    pixels[2:, 3, 3] = 255
+    split = Split(pixels, torch.tensor([0, 1, 2, 3]))
+    described, confusion = describe_outputs(
+        _Shifted(), "reconstruction", split, {"mean": 0.0, "std": 1.0}
+    )
+    assert confusion is None
+    assert described["pixel_loss"][5, 5] == 1
+    assert described["pixel_loss"].sum() == 1
+    assert described["output_std"][3, 3] == pytest.approx(0.5)  # of 0, 0, 1, 1
+    assert described["output_std"].sum() == pytest.approx(0.5)
+    torch.testing.assert_close(described["image_loss"], torch.full((4,), 1 / 784))
 
 
 @pytest.mark.parametrize("row", ["t4-arch2-linear", "t9-n2_128-sgd-m09", "t9-base"])
@@ -103,8 +141,24 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(images, tmp_p
     assert _history(tmp_path / "one") == _history(tmp_path / "two")
 
 
-@pytest.mark.parametrize("row", ["t4-arch2-linear", "t9-n2_128-sgd-m09"])
-def test_killed_training_resumes_to_the_same_bits(images, tmp_path, row):
+ALL_AT_ONCE = {
+    "keep": "best",
+    "early_stopping": {"patience": 1, "min_delta": 0.0},
+    "split": {"train": 40_000, "validation": 20_000},
+    "validation_dropout": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "spec"),
+    [
+        ("t4-arch2-linear", {}),
+        ("t9-n2_128-sgd-m09", {}),
+        ("t4-arch1-nolinear", ALL_AT_ONCE | {"snapshots": [0, 1, 3]}),
+        ("t9-base", ALL_AT_ONCE),
+    ],
+)
+def test_killed_training_resumes_to_the_same_bits(images, tmp_path, row, spec):
     class KilledError(Exception):
         pass
 
@@ -112,16 +166,15 @@ def test_killed_training_resumes_to_the_same_bits(images, tmp_path, row):
         if line.startswith("epoch 2/"):
             raise KilledError
 
-    _train(row, images, tmp_path / "whole")
+    _train(row, images, tmp_path / "whole", spec)
     with pytest.raises(KilledError):
-        _train(row, images, tmp_path / "killed", log=die_after_the_second_epoch)
+        _train(row, images, tmp_path / "killed", spec, log=die_after_the_second_epoch)
     assert (tmp_path / "killed/checkpoint.safetensors").exists()
-    _, lines = _train(row, images, tmp_path / "killed")
+    _, lines = _train(row, images, tmp_path / "killed", spec)
     assert lines[0] == "going on after epoch 2"
-    for file in ("model.safetensors", "examples.safetensors"):
-        if (tmp_path / "whole" / file).exists():
-            whole, resumed = (tmp_path / name / file for name in ("whole", "killed"))
-            assert whole.read_bytes() == resumed.read_bytes()
+    for file in ("model.safetensors", "outputs.safetensors"):
+        whole, resumed = (tmp_path / name / file for name in ("whole", "killed"))
+        assert whole.read_bytes() == resumed.read_bytes()
     assert _history(tmp_path / "whole") == _history(tmp_path / "killed")
     assert not (tmp_path / "killed/checkpoint.safetensors").exists()
 
@@ -146,7 +199,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_as_diverged(images, tmp_pat
     metrics = train(hot, images, 0, tmp_path, epochs=3, log=lambda line: None)
     assert metrics["status"] == "diverged"
     assert metrics["diverged_at_epoch"] == 1
-    assert metrics["best"] == metrics["final"] == {}
+    assert metrics["best"] == metrics["final"] == metrics["kept"] == metrics["lowest"] == {}
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["status"] == "diverged"
     assert (tmp_path / "history.csv").read_text().startswith("epoch,seconds")
@@ -168,9 +221,123 @@ def test_metrics_say_what_made_them(images, tmp_path):
     assert metrics["torch"] == torch.__version__
     assert metrics["code_sha256"] == training.code_sha256()
     assert len(metrics["layers"]) == 4
-    examples = load_file(tmp_path / "examples.safetensors")
-    assert examples["targets"].shape == examples["outputs"].shape == (10, 28, 28)
-    assert examples["labels"].tolist() == list(range(10))
+    outputs = load_file(tmp_path / "outputs.safetensors")
+    assert outputs["targets"].shape == outputs["outputs"].shape == (10, 28, 28)
+    assert outputs["labels"].tolist() == list(range(10))
+    assert outputs["image_loss"].mean() == pytest.approx(metrics["final"]["val_loss"], rel=1e-5)
+    assert outputs["pixel_loss"].mean() == pytest.approx(metrics["final"]["val_loss"], rel=1e-5)
+
+
+def test_early_stopping_waits_for_its_patience_and_keeps_the_best_weights(images, tmp_path):
+    """On noise the validation loss soon rises: there is nothing to generalise to."""
+    spec = {"keep": "best", "early_stopping": {"patience": 3, "min_delta": 0.0}}
+    spec |= {"learning_rate": 0.01, "dropout": 0.0}
+    metrics, lines = _train("t9-base", images, tmp_path / "stopped", spec, epochs=40)
+    losses = [float(line["val_loss"]) for line in _history(tmp_path / "stopped")]
+    best = losses.index(min(losses)) + 1
+    assert metrics["stopped_early"]
+    assert metrics["epochs"] == len(losses) < 40
+    assert metrics["kept"]["epoch"] == metrics["lowest"]["epoch"] == best == len(losses) - 3
+    assert metrics["kept"]["val_loss"] == min(losses)
+    assert metrics["final"] == {**metrics["final"], "epoch": len(losses), "val_loss": losses[-1]}
+    assert "stopped: no lower validation loss for 3 epochs" in lines[-1]
+    _train("t9-base", images, tmp_path / "short", spec | {"keep": "last"}, epochs=best)
+    kept, short = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("stopped", "short")
+    )
+    assert all(np.array_equal(kept[name], short[name]) for name in kept)
+
+
+def test_a_fall_smaller_than_min_delta_does_not_count():
+    stagnates = training._stagnates
+    history = [{"val_loss": loss} for loss in (1.0, 0.95, 0.91, 0.88)]
+    assert not stagnates(history, {"patience": 2, "min_delta": 0.0})
+    assert not stagnates(history, {"patience": 2, "min_delta": 0.1})  # 0.88 is 0.12 below 1.0
+    assert stagnates(history[:3], {"patience": 2, "min_delta": 0.1})
+    assert not stagnates(history, None)
+
+
+def test_weights_of_a_named_epoch_are_kept(images, tmp_path):
+    metrics, _ = _train("t9-base", images, tmp_path / "named", {"keep": 2})
+    _train("t9-base", images, tmp_path / "short", epochs=2)
+    assert metrics["kept"]["epoch"] == 2
+    assert metrics["final"]["epoch"] == 3
+    named, short = (load_file(tmp_path / name / "model.safetensors") for name in ("named", "short"))
+    assert all(np.array_equal(named[name], short[name]) for name in named)
+
+
+def test_images_are_held_out_by_the_seed_and_in_proportion(images):
+    """Of 300 training images, 50,000 and 10,000 of 60,000 are 250 and 50."""
+    numbered = Dataset(
+        np.arange(300, dtype=np.uint16).view(np.uint8).reshape(300, 1, 2).copy(),
+        images.train_labels,
+        images.test_images,
+        images.test_labels,
+        sha256="made up",
+    )
+    shares = {"train": 50_000, "validation": 10_000}
+
+    def members(seed):
+        splits = training.make_splits(numbered, shares, seed, "cpu")
+        assert {name: len(split) for name, split in splits.items()} == {
+            "train": 250,
+            "val": 50,
+            "test": 100,
+        }
+        return [splits[name].images.numpy().view(np.uint16).ravel() for name in ("train", "val")]
+
+    train_0, held_out_0 = members(0)
+    assert sorted([*train_0, *held_out_0]) == list(range(300))
+    assert np.array_equal(held_out_0, members(0)[1])
+    assert not np.array_equal(held_out_0, members(1)[1])
+    whole = training.make_splits(images, {"train": 60_000, "validation": 0}, 0, "cpu")
+    assert np.array_equal(whole["train"].images, images.train_images)
+    assert np.array_equal(whole["val"].images, images.test_images)
+
+
+def test_snapshots_are_the_examples_after_their_epochs(images, tmp_path):
+    spec = {"snapshots": [0, 2, 3, 50]}
+    _train("t4-arch1-nolinear", images, tmp_path / "run", spec)
+    outputs = load_file(tmp_path / "run/outputs.safetensors")
+    assert outputs["snapshot_epochs"].tolist() == [0, 2, 3]
+    assert outputs["snapshots"].shape == (3, 10, 28, 28)
+    assert np.array_equal(outputs["snapshots"][2], outputs["outputs"])
+    _train("t4-arch1-nolinear", images, tmp_path / "short", epochs=2)
+    short = load_file(tmp_path / "short/outputs.safetensors")
+    assert np.array_equal(outputs["snapshots"][1], short["outputs"])
+
+
+def test_dropout_worsens_the_measured_error_and_changes_no_training(images, tmp_path):
+    metrics, _ = _train("t4-arch2-linear", images, tmp_path / "with", {"validation_dropout": True})
+    plain, _ = _train("t4-arch2-linear", images, tmp_path / "without")
+    assert metrics["final"]["val_dropout_loss"] != metrics["final"]["val_loss"]
+    with_dropout, without = metrics["final"], plain["final"]
+    assert {key: with_dropout[key] for key in without} == without
+
+
+def test_adam_takes_the_epsilon_of_its_row(images, tmp_path):
+    _train("t9-base", images, tmp_path / "usual", epochs=1)
+    _train("t9-base", images, tmp_path / "large", {"epsilon": 0.1}, epochs=1)
+    usual, large = (load_file(tmp_path / name / "model.safetensors") for name in ("usual", "large"))
+    assert not np.array_equal(usual["head.1.0.weight"], large["head.1.0.weight"])
+
+
+def test_training_does_not_wait_for_torchs_compiler(tmp_path):
+    """Its import would be half the time of a short job."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(training.__file__).parents[1])!r})
+from pathlib import Path
+import numpy as np
+from refashion import papers, training
+from refashion.dataset import Dataset
+pixels, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20, dtype=np.uint8) % 10
+data = Dataset(pixels, labels, pixels, labels, sha256="made up")
+row = papers.load_paper({PAPER.file!r}).row("t9-base")
+training.train(row, data, 0, Path({str(tmp_path)!r}), epochs=2, log=lambda line: None)
+assert not [name for name in sys.modules if name.startswith(("torch._dynamo", "torch._inductor"))]
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_exported_encoder_starts_a_classifier_and_stays_as_it_was(images, tmp_path):

@@ -1,17 +1,20 @@
 """The papers' architectures, a layer a line as in their tables, output shapes alongside.
 
-Each function takes a row's ``parameters`` and its ``dropout`` and returns a
+Each function takes a row's ``parameters``, and its ``dropout`` if it has such layers, and returns a
 :class:`~refashion.layers.Network`. A paper's YAML names them by their key in ``ARCHITECTURES``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 from refashion.layers import (
     Conv,
     ConvTranspose,
     Flatten,
+    LeakyReLU,
     Linear,
     MaxPool,
     Network,
@@ -125,6 +128,119 @@ def caprari2025_classifier(n1: int, n2: int, dropout: float) -> Network:
     return Network(_caprari2025_convolutions(p), head)
 
 
+def _ochotorena2023_encoder(latent: int, p: float):
+    """ochotorena2023, Section II: the encoder that its autoencoders and classifiers share.
+
+    Kernels and pooling are not printed; the shapes that are allow 3 × 3 without padding, and
+    2 × 2 windows side by side.
+    """
+    return (
+        Conv(16, kernel=3, relu=True, dropout=p),  #                       16 × 26 × 26
+        MaxPool(2),  #                                                     16 × 13 × 13
+        Conv(32, kernel=3, relu=True, dropout=p),  #                       32 × 11 × 11
+        MaxPool(2),  #                                                     32 × 5 × 5
+        Flatten(),  #                                                      800
+        Linear(latent, relu=True, dropout=p),  #                           latent
+    )
+
+
+def _ochotorena2023_decoder(p: float, kernels: tuple[int, int], extra: int):
+    """ochotorena2023, Section II: the decoder without its last activation.
+
+    Deviation: the first layer gives 800 features, where the paper prints 35 · 5 · 5 and then
+    unflattens 32 · 5 · 5.
+    """
+    first, second = kernels
+    return (
+        Linear(800, relu=True, dropout=p),  #                              800
+        Unflatten(32, 5, 5),  #                                            32 × 5 × 5
+        ConvTranspose(
+            16, first, stride=2, output_padding=extra, relu=True, dropout=p
+        ),  # 16 × 13 × 13
+        ConvTranspose(1, second, stride=2, output_padding=extra),  #       1 × 28 × 28
+    )
+
+
+def ochotorena2023_autoencoder(
+    latent: int, upsampling: Literal["output_padding", "larger_kernel"], dropout: float
+) -> Network:
+    """ochotorena2023, Section II and Table I: models 1 to 3, and model 4 with larger kernels.
+
+    Kernels of the transposed convolutions are not printed. With stride 2 and no padding, 5 to 13
+    to 28 needs 4 × 4 and 3 × 3 with output_padding 1, or 5 × 5 and 4 × 4 without: model 4's
+    output_padding was removed, and its kernels made larger to keep the shapes.
+    """
+    kernels, extra = {"output_padding": ((4, 3), 1), "larger_kernel": ((5, 4), 0)}[upsampling]
+    decoder = (*_ochotorena2023_decoder(dropout, kernels, extra), Sigmoid())
+    return Network(_ochotorena2023_encoder(latent, dropout), decoder)
+
+
+def ochotorena2023_classifier(
+    latent: int, final: Literal["relu", "none"], dropout: float
+) -> Network:
+    """ochotorena2023, Figure 1 and Table II: one linear layer on the encoder.
+
+    ``final`` is the table's "final act func": a ReLU on the logits, or none. The layer's size is
+    not printed; Table II names no other than the code's.
+    """
+    head = (Linear(10, relu=final == "relu"),)  #                          10 logits
+    return Network(_ochotorena2023_encoder(latent, dropout), head)
+
+
+def palacio2025_autoencoder(
+    latent: int, output: Literal["sigmoid", "relu"], dropout: float
+) -> Network:
+    """palacio2025, Section 2: two Conv-ReLU-MaxPool blocks, mirrored, dropout at every stage.
+
+    The paper gives no channels, kernels or strides: those of ochotorena2023's model 1 are taken,
+    whose code size, dropout, batch size and learning rate are also this paper's.
+    """
+    *body, last = _ochotorena2023_decoder(dropout, (4, 3), 1)
+    activated = (last, Sigmoid()) if output == "sigmoid" else (replace(last, relu=True),)
+    return Network(_ochotorena2023_encoder(latent, dropout), (*body, *activated))
+
+
+def palacio2025_classifier(latent: int, dropout: float) -> Network:
+    """palacio2025, Section 2: the autoencoder's encoder under ten linear units with a ReLU.
+
+    The text speaks of an intermediate linear layer too, and prints no size for it: it is taken to
+    be the encoder's last one, of size ``latent``.
+    """
+    head = (Linear(10, relu=True),)  #                                     10 logits
+    return Network(_ochotorena2023_encoder(latent, dropout), head)
+
+
+def borgnino2023_autoencoder(hidden: int) -> Network:
+    """borgnino2023, Section II.B and Figure 3: one hidden layer, fully connected, no dropout."""
+    encoder = (
+        Flatten(),  #                                                      784
+        Linear(hidden),  #                                                 hidden
+        LeakyReLU(),  #                                                    hidden
+    )
+    decoder = (
+        Linear(784),  #                                                    784
+        Sigmoid(),  #                                                      784
+        Unflatten(1, 28, 28),  #                                           1 × 28 × 28
+    )
+    return Network(encoder, decoder)
+
+
+def magallanes2022_autoencoder(hidden: int, dropout: float) -> Network:
+    """magallanes2022, Section IV: one hidden layer, fully connected, ReLU after both layers.
+
+    The paper names ReLU alone, and applies the activation to every neuron that is no input.
+    """
+    encoder = (
+        Flatten(),  #                                                      784
+        Linear(hidden, relu=True, dropout=dropout),  #                     hidden
+    )
+    decoder = (
+        Linear(784, relu=True),  #                                         784
+        Unflatten(1, 28, 28),  #                                           1 × 28 × 28
+    )
+    return Network(encoder, decoder)
+
+
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
     function.__name__: function
     for function in (
@@ -132,5 +248,11 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
         caprari2025_autoencoder2,
         caprari2025_autoencoder3,
         caprari2025_classifier,
+        ochotorena2023_autoencoder,
+        ochotorena2023_classifier,
+        palacio2025_autoencoder,
+        palacio2025_classifier,
+        borgnino2023_autoencoder,
+        magallanes2022_autoencoder,
     )
 }

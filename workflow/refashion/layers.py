@@ -126,7 +126,17 @@ class Sigmoid:
         return shape
 
 
-Layer = Conv | ConvTranspose | MaxPool | Flatten | Unflatten | Linear | Sigmoid
+@dataclass(frozen=True)
+class LeakyReLU:
+    """x where positive, else ``slope`` times x; the default is PyTorch's."""
+
+    slope: float = 0.01
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+
+Layer = Conv | ConvTranspose | MaxPool | Flatten | Unflatten | Linear | Sigmoid | LeakyReLU
 
 IMAGE: Shape = (1, 28, 28)
 

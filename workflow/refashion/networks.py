@@ -363,6 +363,9 @@ def _modules(network: table.Network, masks: Masks, plain: bool) -> Iterator[nn.M
             case table.Sigmoid():
                 yield nn.Sigmoid()
                 continue
+            case table.LeakyReLU():
+                yield nn.LeakyReLU(row.slope)
+                continue
         if not row.relu:
             yield nn.Sequential(weighted)
             continue

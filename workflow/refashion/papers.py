@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
@@ -28,6 +28,17 @@ from refashion.layers import Layer, Network, ShapeError
 CONFIG_FILE = "config.yaml"
 PAPERS_FOLDER = Path("workflow/papers")
 SCHEMAS_FOLDER = Path(__file__).parents[1] / "schemas"
+TRAINING_IMAGES = 60_000
+
+# What a row takes for a key that its paper's defaults leave out too.
+USUAL: dict[str, Any] = {
+    "epsilon": 1e-8,
+    "early_stopping": None,
+    "keep": "last",
+    "split": {"train": TRAINING_IMAGES, "validation": 0},
+    "validation_dropout": False,
+    "snapshots": [],
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,8 @@ class Row:
 
     ``spec`` is all that decides the row's number besides images, seed and code, complete and
     sorted: architecture, parameters, dropout, optimizer, learning_rate, momentum (None for Adam),
-    batch_size, epochs, normalisation, encoder (None or {row, frozen}).
+    epsilon (None for SGD), batch_size, epochs, normalisation, encoder (None or {row, frozen}),
+    early_stopping (None or {patience, min_delta}), keep, split, validation_dropout, snapshots.
     """
 
     paper: str
@@ -87,7 +99,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's file, checked. Tables, figures, assumptions and claims are as in the YAML."""
+    """A paper's file, checked. What is neither citation, protocol nor row is as in the YAML."""
 
     key: str
     file: str
@@ -95,6 +107,7 @@ class Paper:
     protocol: dict[str, str]
     rows: tuple[Row, ...]
     tables: list[dict[str, Any]]
+    confusion_matrices: list[dict[str, Any]]
     figures: list[dict[str, Any]]
     assumptions: list[dict[str, str]]
     claims: list[dict[str, str]]
@@ -139,7 +152,10 @@ def load_paper(path: Path | str) -> Paper:
     _check_variants(sound("rows"), rows, names, problems)
     tables, figures = sound("tables"), sound("figures")
     _check_tables(tables, rows, names, problems)
-    _check_figures(figures, rows, names, problems)
+    matrices = sound("confusion_matrices")
+    _check_confusion_matrices(matrices, rows, names, problems)
+    printed = {names.get(matrix["row"]) for _, matrix in matrices}
+    _check_figures(figures, rows, names, printed, problems)
     # Tables and figures share the anchors of one report.
     _check_unique_ids({"tables": tables, "figures": figures}, problems)
     for section in ("assumptions", "claims"):
@@ -152,6 +168,7 @@ def load_paper(path: Path | str) -> Paper:
         protocol=data["protocol"],
         rows=_with_donors(rows, names),
         tables=data["tables"],
+        confusion_matrices=data.get("confusion_matrices", []),
         figures=data["figures"],
         assumptions=data["assumptions"],
         claims=data["claims"],
@@ -385,7 +402,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[tuple, str]]:
         for key in schema["required"]:
             if key not in value:
                 yield (key,), f"is missing; needed here: {', '.join(schema['required'])}"
-    elif error.validator in ("minItems", "minProperties"):
+    elif error.validator in ("minItems", "minProperties") and not value:
         yield (), f"{_show(value)} is empty; at least one entry is needed"
     elif error.validator == "uniqueItems":
         twice = [_show(entry) for i, entry in enumerate(value) if entry in value[:i]]
@@ -448,16 +465,17 @@ def _build_rows(
     rows = {}
     for index, entry in entries:
         at = f"rows[{index}]"
-        spec = {key: entry.get(key, default) for key, default in data["defaults"].items()}
+        usual = USUAL | data["defaults"]
+        spec = {key: entry.get(key, default) for key, default in usual.items()}
         spec |= {key: entry.get(key) for key in ("architecture", "parameters", "encoder")}
-        if spec["optimizer"] == "adam":
-            if "momentum" in entry:
-                problems.add(
-                    f"{at}.momentum",
-                    f"{_show(entry['momentum'])} does nothing with adam; allowed with "
-                    "optimizer: sgd",
-                )
-            spec["momentum"] = None
+        idle, owner = ("momentum", "sgd") if spec["optimizer"] == "adam" else ("epsilon", "adam")
+        if idle in entry:
+            problems.add(
+                f"{at}.{idle}",
+                f"{_show(entry[idle])} does nothing with {spec['optimizer']}; allowed with "
+                f"optimizer: {owner}",
+            )
+        spec[idle] = None
         misfits = list(_misfits(spec["architecture"], spec["parameters"]))
         for key, text in misfits:
             problems.add(f"{at}.{key}", text)
@@ -469,6 +487,8 @@ def _build_rows(
         except ShapeError as error:
             problems.add(f"{at}.parameters", f"{_show(spec['parameters'])} do not fit: {error}")
             continue
+        for key, text in _contradictions(spec):
+            problems.add(f"{at}.{key}", text)
         rows[index] = Row(
             paper=str(data.get("key")),
             file=file,
@@ -481,7 +501,7 @@ def _build_rows(
     return rows
 
 
-def _misfits(architecture: str, parameters: Mapping[str, int | None]) -> Iterator[tuple[str, str]]:
+def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) of parameters that the architecture's function does not take."""
     if architecture not in ARCHITECTURES:
         yield "architecture", _unknown(architecture, ARCHITECTURES, "architecture")
@@ -492,18 +512,47 @@ def _misfits(architecture: str, parameters: Mapping[str, int | None]) -> Iterato
     for name, value in parameters.items():
         if name not in wanted:
             yield f"parameters.{name}", _unknown(name, wanted, f"parameter of {architecture}")
-        elif value is None and type(None) not in get_args(hints[name]):
-            yield f"parameters.{name}", "null is not a whole number in [1, ∞)"
+        elif get_origin(hints[name]) is Literal:
+            if value not in get_args(hints[name]):
+                yield f"parameters.{name}", _unknown(value, get_args(hints[name]), "choice here")
+        elif value is None and type(None) not in get_args(hints[name]) or isinstance(value, str):
+            yield f"parameters.{name}", f"{_show(value)} is not a whole number in [1, ∞)"
     for name in wanted:
         if name not in parameters:
             yield f"parameters.{name}", f"is missing; {architecture} takes {', '.join(wanted)}"
 
 
+def _contradictions(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) of settings that are allowed each by itself, and not together."""
+    dropout, epochs, split = spec["dropout"], spec["epochs"], spec["split"]
+    if dropout and not _has_dropout(spec["architecture"]):
+        yield "dropout", f"{dropout:g} does nothing in {spec['architecture']}; allowed: 0"
+    if spec["validation_dropout"] and not dropout:
+        yield "validation_dropout", "true does nothing with dropout 0; allowed: false"
+    if isinstance(spec["keep"], int) and spec["keep"] > epochs:
+        yield "keep", f"{spec['keep']} is not in [1, {epochs}], the row's epochs"
+    if split["train"] + split["validation"] > TRAINING_IMAGES:
+        yield "split", f"{_show(split)} are more than {TRAINING_IMAGES:,} images"
+    late = [epoch for epoch in spec["snapshots"] if epoch > epochs]
+    if late:
+        yield "snapshots", f"{_show(late)} are not in [0, {epochs}], the row's epochs"
+    if spec["snapshots"] and _network(spec).task == "classification":
+        yield "snapshots", "on a classification; allowed: on a reconstruction"
+
+
+def _has_dropout(architecture: str) -> bool:
+    return "dropout" in inspect.signature(ARCHITECTURES[architecture]).parameters
+
+
 def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A spec with sorted keys and one way of writing each number: 0 and 0.0 are one dropout."""
     plain = dict(spec)
-    for key in ("dropout", "learning_rate", "momentum"):
+    for key in ("dropout", "learning_rate", "momentum", "epsilon"):
         plain[key] = None if spec[key] is None else float(spec[key])
+    if spec["early_stopping"]:
+        min_delta = float(spec["early_stopping"]["min_delta"])
+        plain["early_stopping"] = spec["early_stopping"] | {"min_delta": min_delta}
+    plain["snapshots"] = sorted(spec["snapshots"])
     plain["normalisation"] = {key: float(value) for key, value in spec["normalisation"].items()}
     return json.loads(_canonical(plain))
 
@@ -513,7 +562,9 @@ def _canonical(spec: Mapping[str, Any]) -> str:
 
 
 def _network(spec: Mapping[str, Any]) -> Network:
-    return ARCHITECTURES[spec["architecture"]](**spec["parameters"], dropout=spec["dropout"])
+    architecture = spec["architecture"]
+    dropout = {"dropout": spec["dropout"]} if _has_dropout(architecture) else {}
+    return ARCHITECTURES[architecture](**spec["parameters"], **dropout)
 
 
 def _target(paper: str, row: str) -> str:
@@ -654,11 +705,16 @@ def _check_tables(
         at = f"tables[{index}]"
         metrics = table["metrics"]
         for key, metric in metrics.items():
-            unit = "percent" if _is_accuracy(metric) else "loss"
+            unit = _unit(metric["metric"])
             if metric["unit"] != unit:
                 problems.add(
                     f"{at}.metrics.{key}.unit",
                     f"{_show(metric['unit'])} does not fit {metric['metric']}; allowed: {unit}",
+                )
+            if unit == "epochs" and metric["at"] == "best":
+                problems.add(
+                    f"{at}.metrics.{key}.at",
+                    "best is not for epochs; allowed: final, kept, lowest",
                 )
         seen: dict[int, int] = {}
         known_settings: set[str] = set()
@@ -678,13 +734,9 @@ def _check_tables(
             if row is None:
                 continue
             known_settings |= ({*row.spec} - {"parameters"}) | {*row.spec["parameters"]}
-            accuracies = [key for key, metric in metrics.items() if _is_accuracy(metric)]
-            if row.task == "reconstruction" and accuracies:
-                problems.add(
-                    f"{at_line}.row",
-                    f"{_show(line['row'])} is a reconstruction and has no {', '.join(accuracies)}; "
-                    "allowed: a classification",
-                )
+            for metric in metrics.values():
+                for reason in _unmeasured(row, metric["metric"]):
+                    problems.add(f"{at_line}.row", f"{_show(line['row'])} {reason}")
         for position, setting in enumerate(table["settings"]):
             if known_settings and setting not in known_settings:
                 problems.add(
@@ -709,35 +761,112 @@ def _check_published(
             )
 
 
-def _is_accuracy(metric: Mapping[str, Any]) -> bool:
-    return "accuracy" in metric["metric"]
+def _unit(metric: str) -> str:
+    if metric == "epoch":
+        return "epochs"
+    return "percent" if "accuracy" in metric else "loss"
+
+
+def _unmeasured(row: Row, metric: str) -> Iterator[str]:
+    """Why a row has no such metric; ``metric`` may be a series (``test``) or a column of it."""
+    if "accuracy" in metric and row.task == "reconstruction":
+        yield f"is a reconstruction and has no {metric}; allowed: a classification"
+    if metric.startswith("test") and not row.spec["split"]["validation"]:
+        yield (
+            f"has no {metric}: its test images are its validation set; "
+            "allowed: a row with split.validation above 0"
+        )
+    if metric.startswith("val_dropout") and not row.spec["validation_dropout"]:
+        yield f"has no {metric}; allowed: a row with validation_dropout: true"
+
+
+def _check_confusion_matrices(
+    matrices: list[tuple[int, dict]],
+    rows: Mapping[int, Row],
+    names: Mapping[str, int],
+    problems: _Problems,
+) -> None:
+    first: dict[int, int] = {}
+    for index, matrix in matrices:
+        at = f"confusion_matrices[{index}].row"
+        if matrix["row"] not in names:
+            problems.add(at, _unknown(matrix["row"], names, "row of this paper"))
+            continue
+        other = first.setdefault(names[matrix["row"]], index)
+        if other != index:
+            problems.add(
+                at,
+                f"{_show(matrix['row'])} is the row of confusion_matrices[{other}] too; "
+                "allowed: one matrix a row",
+            )
+        row = rows.get(names[matrix["row"]])
+        if row is not None and row.task != "classification":
+            problems.add(
+                at, f"{_show(matrix['row'])} is a {row.task}; allowed: a classification"
+            )
+
+
+# The keys that a kind of figure takes besides id, label, caption, rows and shows.
+FIGURE_KEYS = {
+    "curves": {"metric", "series", "scale"},
+    "bars": {"metric", "series"},
+    "confusion": {"normalised"},
+    "confusion_difference": set(),
+    "reconstructions": set(),
+    "snapshots": set(),
+    "examples": set(),
+}
+FIGURE_TASKS = {
+    "confusion": "classification",
+    "confusion_difference": "classification",
+    "examples": "classification",
+    "reconstructions": "reconstruction",
+    "snapshots": "reconstruction",
+}
 
 
 def _check_figures(
     figures: list[tuple[int, dict]],
     rows: Mapping[int, Row],
     names: Mapping[str, int],
+    printed: set[int | None],
     problems: _Problems,
 ) -> None:
+    """``printed``: indices of the rows whose confusion matrix the paper prints."""
     for index, figure in figures:
         at, kind, metric = f"figures[{index}]", figure["kind"], figure.get("metric")
-        if kind == "curves" and metric is None:
-            problems.add(f"{at}.metric", "is missing; curves need one of loss, accuracy")
-        if kind != "curves" and metric is not None:
-            problems.add(f"{at}.metric", f"{_show(metric)} on {kind}; allowed: on curves")
-        needed = {"confusion": "classification", "reconstructions": "reconstruction"}.get(kind)
-        if metric == "accuracy":
-            needed = "classification"
+        takes = FIGURE_KEYS[kind]
+        if "metric" in takes and metric is None:
+            problems.add(f"{at}.metric", f"is missing; {kind} need one of loss, accuracy")
+        for key in ("metric", "series", "scale", "normalised"):
+            if key in figure and key not in takes:
+                kinds = [other for other, keys in FIGURE_KEYS.items() if key in keys]
+                problems.add(
+                    f"{at}.{key}", f"{_show(figure[key])} on {kind}; allowed: on {', '.join(kinds)}"
+                )
+        needed = "classification" if metric == "accuracy" else FIGURE_TASKS.get(kind)
         for position, name in enumerate(figure["rows"]):
             at_row = f"{at}.rows[{position}]"
             if name not in names:
                 problems.add(at_row, _unknown(name, names, "row of this paper"))
                 continue
             row = rows.get(names[name])
-            if row is not None and needed not in (None, row.task):
-                what = f"{metric} curves" if kind == "curves" else kind
+            if row is None:
+                continue
+            if needed not in (None, row.task):
+                what = f"{metric} {kind}" if "metric" in takes else kind
                 problems.add(
                     at_row, f"{_show(name)} is a {row.task}; allowed for {what}: a {needed}"
+                )
+            for series in figure.get("series", ()):
+                for reason in _unmeasured(row, series):
+                    problems.add(at_row, f"{_show(name)} {reason}")
+            if kind == "snapshots" and not row.spec["snapshots"]:
+                problems.add(at_row, f"{_show(name)} has none; allowed: a row with snapshots")
+            if kind == "confusion_difference" and names[name] not in printed:
+                problems.add(
+                    at_row,
+                    f"{_show(name)} has no published matrix; allowed: a row of confusion_matrices",
                 )
 
 

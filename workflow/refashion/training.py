@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import ctypes
 import hashlib
+import inspect
 import json
 import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 import numpy as np
@@ -28,24 +28,35 @@ from torch import Tensor
 from refashion import TRAINING_MODULES, networks
 from refashion.dataset import Dataset
 from refashion.errors import UserError
-from refashion.evaluation import evaluate, normalise, reconstruct_examples, sample_losses
+from refashion.evaluation import (
+    Split,
+    describe_outputs,
+    evaluate,
+    example_indices,
+    normalise,
+    reconstruct,
+    sample_losses,
+)
 from refashion.graphs import Step, graphed
 from refashion.networks import Model
 from refashion.papers import Row
 
-METRICS_SCHEMA = 1
+METRICS_SCHEMA = 2
+ALL_TRAINING_IMAGES = 60_000  # what a row's split is counted in
 
 
-@dataclass
-class Split:
-    """Images uint8 [n, 28, 28] and labels int64 [n] on the device that computes."""
+def _uncompiled(optimizer: type) -> type:
+    """An optimizer of torch without the wrappers that hide it from torch's compiler.
 
-    images: Tensor
-    labels: Tensor
+    On first use they import the compiler, half the time of a short job; nothing here is compiled.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in names}
+    methods["step"] = torch.no_grad()(inspect.unwrap(optimizer.step))
+    return type(optimizer.__name__, (optimizer,), methods)
 
-    @classmethod
-    def of(cls, images: np.ndarray, labels: np.ndarray, device: str) -> Split:
-        return cls(torch.from_numpy(images).to(device), torch.from_numpy(labels).long().to(device))
+
+Adam, SGD = _uncompiled(torch.optim.Adam), _uncompiled(torch.optim.SGD)
 
 
 def train(
@@ -61,14 +72,16 @@ def train(
 ) -> dict:
     """Train one row with one seed, and write everything that is later asked about it.
 
-    Writes to ``out``: metrics.json, history.csv (a line per epoch), model.safetensors (after the
-    last epoch) and, for a reconstruction, examples.safetensors. A loss that is not finite ends
-    the training with the status ``diverged`` and the files of what was reached.
+    Writes to ``out``: metrics.json, history.csv (a line per epoch), model.safetensors (of the
+    epoch that the row keeps) and outputs.safetensors (what that model makes of the validation
+    images, see :func:`~refashion.evaluation.describe_outputs`; with ``snapshots`` float32
+    [k, 10, 28, 28] of the ``snapshot_epochs`` int64 [k], if the row has any). A loss that is not
+    finite ends the training with the status ``diverged`` and the files of what was reached.
 
     Args:
         row: what to train.
         dataset: uint8 images and labels.
-        seed: of initial weights, order of images and dropout masks.
+        seed: of initial weights, split, order of images and dropout masks.
         out: folder of the results, made if missing.
         epochs: in place of the row's number, for a short run.
         encoder: safetensors file of the encoder that the row reuses.
@@ -86,10 +99,9 @@ def train(
     prepare(device)
     out.mkdir(parents=True, exist_ok=True)
     spec = row.spec if epochs is None else row.spec | {"epochs": epochs}
-    layers = [repr(layer) for layer in row.network.layers]
     identity = {
         "spec": spec,
-        "layers": layers,
+        "layers": [repr(layer) for layer in row.network.layers],
         "seed": seed,
         "dataset_sha256": dataset.sha256,
         "encoder_sha256": _file_sha256(encoder) if encoder else None,
@@ -104,43 +116,52 @@ def train(
         _reuse_encoder(model, row, encoder)
     model.to(device)
     optimizer = make_optimizer(model, spec, device)
-    train_set = Split.of(dataset.train_images, dataset.train_labels, device)
-    test_set = Split.of(dataset.test_images, dataset.test_labels, device)
-
-    def measure(split: Split) -> tuple[dict[str, float], Tensor | None]:
-        how = spec["normalisation"], spec["batch_size"]
-        return evaluate(model, row.task, split.images, split.labels, *how)
+    splits = make_splits(dataset, spec["split"], seed, device)
 
     checkpoint = out / "checkpoint.safetensors"
-    history = _resume(checkpoint, identity, model, optimizer, log)
+    # What outlives the epoch that it is of: the weights to keep, and reconstructions by epoch.
+    kept: dict[str, Tensor] = {}
+    snapshots: dict[int, Tensor] = {}
+    history = _resume(checkpoint, identity, model, optimizer, kept, snapshots, log)
+    _take_snapshot(snapshots, len(history), model, splits["val"], spec)
     names = ("loss", "accuracy") if row.task == "classification" else ("loss",)
     totals = {name: torch.zeros((), dtype=torch.float64, device=device) for name in names}
-    step = make_step(model, optimizer, row.task, train_set, spec, totals)
+    step = make_step(model, optimizer, row.task, splits["train"], spec, totals)
     if device == "cuda":
-        count = len(train_set.images)
+        count = len(splits["train"])
         step = _as_graph(step, model, optimizer, count, spec["batch_size"], log)
     seconds_before = sum(line["seconds"] for line in history)
-    confusion, status = None, "completed"
-    while len(history) < spec["epochs"]:
+    status = "completed"
+    while len(history) < spec["epochs"] and not _stagnates(history, spec["early_stopping"]):
         epoch_started = time.perf_counter()
         epoch = len(history) + 1
         line = {"epoch": epoch}
-        line |= train_epoch(model, step, totals, train_set, spec["batch_size"], seed, epoch)
-        for name, split in (("train", train_set), ("val", test_set)):
-            measured, confusion = measure(split)
-            line |= {f"{name}_{metric}": value for metric, value in measured.items()}
+        line |= train_epoch(
+            model, step, totals, splits["train"], spec["batch_size"], seed, epoch
+        )
+        line |= _measure(model, row.task, splits, spec, epoch)
         if not all(isfinite(value) for value in line.values()):
             status = "diverged"
             log(f"epoch {epoch}: the loss is not finite: diverged")
             break
         line["seconds"] = time.perf_counter() - epoch_started
         history.append(line)
-        _save_checkpoint(checkpoint, identity, model, optimizer, history)
+        if _kept_epoch(history, spec["keep"]) == epoch and spec["keep"] != "last":
+            kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        _take_snapshot(snapshots, epoch, model, splits["val"], spec)
+        _save_checkpoint(checkpoint, identity, model, optimizer, history, kept, snapshots)
         log(_progress(line, spec["epochs"], history))
-    if status == "diverged":
-        confusion = None
-    elif confusion is None:  # the checkpoint was that of the last epoch
-        _, confusion = measure(test_set)
+    stopped_early = status == "completed" and len(history) < spec["epochs"]
+    if stopped_early:
+        log(f"stopped: no lower validation loss for {spec['early_stopping']['patience']} epochs")
+    if kept:
+        model.load_state_dict(kept)
+    outputs, confusion = describe_outputs(
+        model, row.task, splits["val"], spec["normalisation"]
+    )
+    if snapshots:
+        outputs["snapshots"] = torch.stack(list(snapshots.values()))
+        outputs["snapshot_epochs"] = torch.tensor(list(snapshots))
 
     metrics = {
         "schema": METRICS_SCHEMA,
@@ -150,20 +171,97 @@ def train(
         "task": row.task,
         **identity,
         "spec_sha256": row.spec_sha256,
-        "train_images": len(train_set.images),
-        "test_images": len(test_set.images),
+        "train_images": len(splits["train"]),
+        "validation_images": len(splits["val"]),
+        "test_images": len(dataset.test_images),
         "epochs": len(history),
+        "stopped_early": stopped_early,
         "diverged_at_epoch": len(history) + 1 if status == "diverged" else None,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "final": _final(history),
+        "final": _line(history, len(history)),
+        "kept": _line(history, _kept_epoch(history, spec["keep"])),
+        "lowest": _line(history, _kept_epoch(history, "best")),
         "best": _best(history),
-        "confusion": None if confusion is None else confusion.tolist(),
+        "confusion": None if status == "diverged" or confusion is None else confusion.tolist(),
         "seconds": seconds_before + time.perf_counter() - started,
         "device_name": device_name(device),
     }
-    _write_results(out, metrics, history, model, test_set)
+    _write_results(out, metrics, history, model, outputs)
     checkpoint.unlink(missing_ok=True)
     return metrics
+
+
+def make_splits(dataset: Dataset, shares: dict, seed: int, device: str) -> dict[str, Split]:
+    """The sets ``train`` and ``val`` and, where validation images are held out, ``test``.
+
+    ``shares`` says how many of 60,000 images to train and to validate on; of fewer images it takes
+    the same shares. Which they are is drawn from the seed; their order is the data set's. Without
+    validation images of its own a row validates on the test images.
+    """
+    count = len(dataset.train_images)
+    train, validation = (
+        round(count * shares[name] / ALL_TRAINING_IMAGES) for name in ("train", "validation")
+    )
+    # Epochs count from 1: this key is that of no epoch's order.
+    drawn = _random_order(count, seed, 0) if train < count else np.arange(count)
+
+    def part(chosen: np.ndarray) -> Split:
+        chosen = np.sort(chosen)
+        return Split.of(dataset.train_images[chosen], dataset.train_labels[chosen], device)
+
+    test = Split.of(dataset.test_images, dataset.test_labels, device)
+    if not validation:
+        return {"train": part(drawn[:train]), "val": test}
+    held_out = part(drawn[train : train + validation])
+    return {"train": part(drawn[:train]), "val": held_out, "test": test}
+
+
+def _random_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """int64 [count]: a permutation that is a function of (seed, epoch)."""
+    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
+
+
+def _measure(
+    model: Model, task: str, splits: dict[str, Split], spec: dict, epoch: int
+) -> dict[str, float]:
+    """Every metric of every set after an epoch, as ``val_loss``."""
+    how = spec["normalisation"], spec["batch_size"]
+    measured = {name: evaluate(model, task, split, *how) for name, split in splits.items()}
+    if spec["validation_dropout"]:
+        measured["val_dropout"] = evaluate(model, task, splits["val"], *how, dropout_epoch=epoch)
+    return {
+        f"{name}_{metric}": value
+        for name, metrics in measured.items()
+        for metric, value in metrics.items()
+    }
+
+
+def _take_snapshot(
+    snapshots: dict[int, Tensor], epoch: int, model: Model, split: Split, spec: dict
+) -> None:
+    if epoch in spec["snapshots"] and epoch not in snapshots:
+        images = split.images[example_indices(split.labels, 1)]
+        snapshots[epoch] = reconstruct(model, images, spec["normalisation"]).cpu()
+
+
+def _stagnates(history: list[dict], early_stopping: dict | None) -> bool:
+    """Whether the validation loss has not fallen by enough for ``patience`` epochs."""
+    if early_stopping is None:
+        return False
+    lowest, waited = inf, 0
+    for line in history:
+        if line["val_loss"] < lowest - early_stopping["min_delta"]:
+            lowest, waited = line["val_loss"], 0
+        else:
+            waited += 1
+    return waited >= early_stopping["patience"]
+
+
+def _kept_epoch(history: list[dict], keep: str | int) -> int:
+    """The epoch whose weights are kept: the last, that of the lowest loss, or the one named."""
+    if keep == "best" and history:
+        return min(history, key=lambda line: line["val_loss"])["epoch"]
+    return min(keep, len(history)) if isinstance(keep, int) else len(history)
 
 
 def code_sha256() -> str:
@@ -207,7 +305,8 @@ def prepare(device: str) -> None:
         raise UserError("a GPU was asked for and torch finds none here: leave --gpus out")
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), which imports torch's compiler.
+    torch.set_deterministic_debug_mode("error")
     # In this mode torch also fills every new tensor, at a tenth of the step; nothing here reads
     # what it has not written.
     torch.utils.deterministic.fill_uninitialized_memory = False
@@ -240,12 +339,14 @@ def make_optimizer(model: Model, spec: dict, device: str = "cpu") -> torch.optim
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if spec["optimizer"] == "adam":
         capturable = device == "cuda"
-        return torch.optim.Adam(
-            parameters, lr=spec["learning_rate"], fused=True, capturable=capturable
+        return Adam(
+            parameters,
+            lr=spec["learning_rate"],
+            eps=spec["epsilon"],
+            fused=True,
+            capturable=capturable,
         )
-    return torch.optim.SGD(
-        parameters, lr=spec["learning_rate"], momentum=spec["momentum"], fused=True
-    )
+    return SGD(parameters, lr=spec["learning_rate"], momentum=spec["momentum"], fused=True)
 
 
 def make_step(
@@ -295,8 +396,7 @@ def train_epoch(
     for total in totals.values():
         total.zero_()
     count = len(split.images)
-    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    order = torch.from_numpy(generator.permutation(count)).to(split.images.device)
+    order = torch.from_numpy(_random_order(count, seed, epoch)).to(split.images.device)
     batches = order.split(batch_size)
     for index, batch in enumerate(batches):
         model.masks.step = (epoch - 1) * len(batches) + index
@@ -323,9 +423,17 @@ def _as_graph(
 
 
 def _save_checkpoint(
-    path: Path, identity: dict, model: Model, optimizer: torch.optim.Optimizer, history: list[dict]
+    path: Path,
+    identity: dict,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    history: list[dict],
+    kept: dict[str, Tensor],
+    snapshots: dict[int, Tensor],
 ) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"kept.{name}": tensor for name, tensor in kept.items()}
+    tensors |= {f"snapshots.{epoch}": tensor for epoch, tensor in snapshots.items()}
     for index, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             if value is not None:
@@ -344,9 +452,11 @@ def _resume(
     identity: dict,
     model: Model,
     optimizer: torch.optim.Optimizer,
+    kept: dict[str, Tensor],
+    snapshots: dict[int, Tensor],
     log: Callable[[str], None],
 ) -> list[dict]:
-    """Take model, optimizer and random state from a checkpoint of this very training.
+    """Take all that a training has come to from a checkpoint of this very training.
 
     Returns:
         The history so far; empty if there is no checkpoint or it is of another training.
@@ -371,6 +481,9 @@ def _resume(
             tensor = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+    kept.update(_under("kept.", tensors))
+    taken = {int(epoch): images for epoch, images in _under("snapshots.", tensors).items()}
+    snapshots.update(sorted(taken.items()))
     torch.set_rng_state(tensors["random.cpu"])
     if identity["device"] == "cuda":
         torch.cuda.set_rng_state(tensors["random.cuda"])
@@ -408,8 +521,9 @@ def _metric_names(history: list[dict]) -> list[str]:
     return [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
 
 
-def _final(history: list[dict]) -> dict[str, float]:
-    return {name: history[-1][name] for name in _metric_names(history)}
+def _line(history: list[dict], epoch: int) -> dict[str, float]:
+    """All metrics of an epoch, and which it is; empty if no epoch was completed."""
+    return {name: history[epoch - 1][name] for name in ("epoch", *_metric_names(history)) if history}
 
 
 def _best(history: list[dict]) -> dict[str, dict]:
@@ -423,15 +537,11 @@ def _best(history: list[dict]) -> dict[str, dict]:
 
 
 def _write_results(
-    out: Path, metrics: dict, history: list[dict], model: Model, test_set: Split
+    out: Path, metrics: dict, history: list[dict], model: Model, outputs: dict[str, Tensor]
 ) -> None:
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, out / "model.safetensors")
-    if metrics["task"] == "reconstruction":
-        examples = reconstruct_examples(
-            model, test_set.images, test_set.labels, metrics["spec"]["normalisation"]
-        )
-        save_file(examples, out / "examples.safetensors")
+    save_file(outputs, out / "outputs.safetensors")
     with (out / "history.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ["epoch", *_metric_names(history), "seconds"])
         writer.writeheader()
@@ -446,7 +556,7 @@ def _file_sha256(path: Path) -> str:
 def device_name(device: str) -> str:
     """The processor's name, as the system gives it."""
     if device == "cuda":
-        return torch.cuda.getdevice_name()
+        return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

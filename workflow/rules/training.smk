@@ -13,7 +13,6 @@ for row in ROWS:
     folder = f"{RESULTS}/{row.paper}/{row.id}"
     run = f"{folder}/seed-{{seed}}"
     donor = row.encoder["row"] if row.encoder else None
-    examples = [f"{run}/examples.safetensors"] if row.task == "reconstruction" else []
 
     rule:
         name:
@@ -32,7 +31,7 @@ for row in ROWS:
             metrics=f"{run}/metrics.json",
             history=f"{run}/history.csv",
             weights=f"{run}/model.safetensors",
-            examples=examples,
+            outputs=f"{run}/outputs.safetensors",
         log:
             f"{LOGS}/train/{row.name}_seed-{{seed}}.log",
         # A first picture of everything comes before the second seed of anything.
