@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 from refashion import architectures, dataset, layers, networks, training
-from refashion.evaluation import evaluate
+from refashion.evaluation import Split, evaluate
 from stock import stock_layers
 from torch import nn
 
@@ -32,14 +32,12 @@ SPEC = {
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "momentum": None,
+    "epsilon": 1e-8,
 }
 CASES = {
     "architecture 2": architectures.caprari2025_autoencoder2(latent=None, dropout=0.2),
     "classifier": architectures.caprari2025_classifier(n1=128, n2=64, dropout=0.2),
-    "fully connected": layers.Network(
-        encoder=(layers.Flatten(), layers.Linear(256, relu=True, dropout=0.1)),
-        head=(layers.Linear(784), layers.Unflatten(1, 28, 28), layers.Sigmoid()),
-    ),
+    "fully connected": architectures.magallanes2022_autoencoder(hidden=256, dropout=0.1),
 }
 
 
@@ -50,7 +48,7 @@ def ours(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]:
     """What a job of the workflow does."""
     data = dataset.load(images)
     count = 40 * BATCH
-    split = training.Split.of(data.train_images[:count], data.train_labels[:count], "cpu")
+    split = Split.of(data.train_images[:count], data.train_labels[:count], "cpu")
     training.prepare("cpu")
     model = networks.build(network, seed=0)
     optimizer = training.make_optimizer(model, SPEC)
@@ -61,7 +59,7 @@ def ours(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]:
         epoch += 1
         training.train_epoch(model, step, totals, split, BATCH, 0, epoch)
         yield count, 0
-        evaluate(model, network.task, split.images, split.labels, NORMALISATION, BATCH)
+        evaluate(model, network.task, split, NORMALISATION, BATCH)
         yield 0, count
 
 

@@ -203,19 +203,26 @@ def test_a_spec_is_complete_sorted_and_plain(paper):
     for row in paper.rows:
         assert sorted(row.spec) == list(row.spec)
         assert set(row.spec) == {"architecture", "parameters", "dropout", "optimizer"} | {
-            *("learning_rate", "momentum", "batch_size", "epochs", "normalisation", "encoder")
+            *("learning_rate", "momentum", "batch_size", "epochs", "normalisation", "encoder"),
+            *("epsilon", "early_stopping", "keep", "split", "validation_dropout", "snapshots"),
         }
     assert paper.row("t5-sgd").spec == {
         "architecture": "caprari2025_autoencoder2",
         "batch_size": 128,
         "dropout": 0.2,
+        "early_stopping": None,
         "encoder": None,
         "epochs": 30,
+        "epsilon": None,
+        "keep": "last",
         "learning_rate": 0.001,
         "momentum": 0.0,
         "normalisation": {"mean": 0.5, "std": 0.5},
         "optimizer": "sgd",
         "parameters": {"latent": None},
+        "snapshots": [],
+        "split": {"train": 60000, "validation": 0},
+        "validation_dropout": False,
     }
 
 
@@ -308,6 +315,14 @@ def drop(*keys) -> Callable[[dict], None]:
 def append(section: str, like: int, **changes) -> Callable[[dict], None]:
     """A change that adds a copy of an entry with some keys changed."""
     return lambda data: data[section].append(data[section][like] | changes)
+
+
+def change_row(index: int, **settings) -> Callable[[dict], None]:
+    return lambda data: data["rows"][index].update(settings)
+
+
+def matrix(row: str, count: int = 100) -> dict:
+    return {"row": row, "label": "Figure 3", "published": [[count] * 10] * 10}
 
 
 # Rows by index: 4 t4-arch3-linear, 5 t4-arch3-nolinear, 6 t5-sgd, 12 t8-pretrained, 13 t8-scratch,
@@ -469,6 +484,91 @@ REFUSED = [
         "rows[18].variant_of",
         "'t5-sgd' is a reconstruction; allowed: a classification",
     ),
+    # settings of a training
+    (
+        put("rows", 3, "early_stopping", value={"patience": 0, "min_delta": 0}),
+        "rows[3].early_stopping.patience",
+        "0 is not in [1, ∞)",
+    ),
+    (
+        put("rows", 3, "early_stopping", value={"patience": 5}),
+        "rows[3].early_stopping.min_delta",
+        "is missing; needed here: patience, min_delta",
+    ),
+    (
+        put("rows", 3, "early_stopping", value=5),
+        "rows[3].early_stopping",
+        "5 is not null or {patience, min_delta}",
+    ),
+    (put("rows", 3, "keep", value="first"), "rows[3].keep", "'first' is not last, best or the num"),
+    (put("rows", 3, "keep", value=31), "rows[3].keep", "31 is not in [1, 30], the row's epochs"),
+    (
+        put("rows", 3, "split", value={"train": 50_000, "validation": 10_001}),
+        "rows[3].split",
+        "are more than 60,000 images",
+    ),
+    (put("rows", 6, "epsilon", value=1e-7), "rows[6].epsilon", "1e-07 does nothing with sgd; allo"),
+    (put("rows", 3, "epsilon", value=0), "rows[3].epsilon", "0 is not in (0, ∞)"),
+    (
+        put("rows", 3, "snapshots", value=[0, 31]),
+        "rows[3].snapshots",
+        "[31] are not in [0, 30], the row's epochs",
+    ),
+    (
+        put("rows", 13, "snapshots", value=[0]),
+        "rows[13].snapshots",
+        "on a classification; allowed: on a reconstruction",
+    ),
+    (
+        change_row(3, dropout=0, validation_dropout=True),
+        "rows[3].validation_dropout",
+        "true does nothing with dropout 0",
+    ),
+    (
+        change_row(3, architecture="borgnino2023_autoencoder", parameters={"hidden": 64}),
+        "rows[3].dropout",
+        "0.2 does nothing in borgnino2023_autoencoder; allowed: 0",
+    ),
+    (
+        change_row(
+            3,
+            architecture="palacio2025_autoencoder",
+            parameters={"latent": 64, "output": "tanh"},
+        ),
+        "rows[3].parameters.output",
+        "'tanh' is no choice here; allowed: sigmoid, relu",
+    ),
+    (
+        put("rows", 12, "encoder", "row", value="palacio2025/ae-base"),
+        "rows[12].encoder.row",
+        "'palacio2025/ae-base' is not a row of this paper: ",
+    ),
+    # confusion matrices
+    (
+        put("confusion_matrices", value=[{"row": "t9-b256", "label": "F", "published": [[1]]}]),
+        "confusion_matrices[0].published",
+        "[[1]] is not a list of 10 lists of 10 counts",
+    ),
+    (
+        put("confusion_matrices", value=[matrix("t5-sgd")]),
+        "confusion_matrices[0].row",
+        "'t5-sgd' is a reconstruction; allowed: a classification",
+    ),
+    (
+        put("confusion_matrices", value=[matrix("t9-b265")]),
+        "confusion_matrices[0].row",
+        "'t9-b265' is no row of this paper; did you mean 't9-b256'?",
+    ),
+    (
+        put("confusion_matrices", value=[matrix("t9-base"), matrix("t8-scratch")]),
+        "confusion_matrices[1].row",
+        "'t8-scratch' is the row of confusion_matrices[0] too",
+    ),
+    (
+        put("confusion_matrices", value=[matrix("t9-base", count=-1)]),
+        "confusion_matrices[0].published[0][0]",
+        "-1 is not in [0, ∞)",
+    ),
     # tables
     (
         put("tables", 0, "lines", 2, "row", value="t4-arch4"),
@@ -498,7 +598,7 @@ REFUSED = [
     (
         put("tables", 4, "lines", 2, "row", value="t5-sgd"),
         "tables[4].lines[2].row",
-        "'t5-sgd' is a reconstruction and has no val_accuracy; allowed: a classification",
+        "'t5-sgd' is a reconstruction and has no val_accuracy_batch_mean; allowed: a",
     ),
     (
         put("tables", 4, "metrics", "val_accuracy", "unit", value="loss"),
@@ -508,7 +608,7 @@ REFUSED = [
     (
         put("tables", 4, "settings", 0, value="n3"),
         "tables[4].settings[0]",
-        "'n3' is no setting of these rows; allowed: architecture, batch_size, dropout, encoder,",
+        "'n3' is no setting of these rows; allowed: architecture, batch_size, dropout, early_",
     ),
     # figures
     (
@@ -536,6 +636,46 @@ REFUSED = [
         put("figures", 3, "metric", value="loss"),
         "figures[3].metric",
         "'loss' on confusion; allowed",
+    ),
+    (
+        put("figures", 3, "series", value=["val"]),
+        "figures[3].series",
+        "['val'] on confusion; allowed: on curves, bars",
+    ),
+    (
+        put("figures", 0, "normalised", value=True),
+        "figures[0].normalised",
+        "true on curves; allowed: on confusion",
+    ),
+    (
+        put("figures", 0, "series", value=["test"]),
+        "figures[0].rows[0]",
+        "'t5-base' has no test: its test images are its validation set; allowed: a row with split",
+    ),
+    (
+        put("figures", 0, "series", value=["val_dropout"]),
+        "figures[0].rows[0]",
+        "'t5-base' has no val_dropout; allowed: a row with validation_dropout: true",
+    ),
+    (
+        put("figures", 4, "kind", value="snapshots"),
+        "figures[4].rows[0]",
+        "'t4-arch1-linear' has none; allowed: a row with snapshots",
+    ),
+    (
+        put("figures", 3, "kind", value="confusion_difference"),
+        "figures[3].rows[0]",
+        "'t9-b256' has no published matrix; allowed: a row of confusion_matrices",
+    ),
+    (
+        put("tables", 0, "metrics", "train_error", "metric", value="test_loss"),
+        "tables[0].lines[0].row",
+        "'t4-arch1-linear' has no test_loss: its test images are its validation set",
+    ),
+    (
+        put("tables", 0, "metrics", "val_error", "metric", value="epoch"),
+        "tables[0].metrics.val_error.unit",
+        "'loss' does not fit epoch; allowed: epochs",
     ),
     # ids
     (append("tables", 0), "tables[5].id", "'table-4' is taken by tables[0].id"),
@@ -640,8 +780,11 @@ def test_the_configuration_as_it_comes_is_valid_and_its_papers_load(config):
     checked = papers.validate_config(config)
     assert checked == config
     assert checked["scales"]["paper"]["epochs"] is None
-    (paper,) = papers.load_papers(checked, ROOT)
-    assert paper.key == "caprari2025"
+    loaded = papers.load_papers(checked, ROOT)
+    assert [paper.key for paper in loaded] == checked["papers"]
+    assert {file.stem for file in (ROOT / papers.PAPERS_FOLDER).glob("*.yaml")} == {
+        *checked["papers"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -707,13 +850,14 @@ def test_a_paper_without_a_file_is_answered_with_those_there_are(config):
         papers.load_papers(papers.validate_config(config), ROOT)
     assert str(caught.value) == (
         "config.yaml: papers[0]: 'caprari2024' is no paper in workflow/papers; "
-        "did you mean 'caprari2025'? allowed: caprari2025"
+        "did you mean 'caprari2025'? allowed: "
+        "borgnino2023, caprari2025, magallanes2022, ochotorena2023, palacio2025"
     )
 
 
 def test_a_row_names_its_file_as_seen_from_the_repository(config, monkeypatch):
     monkeypatch.chdir(ROOT)
-    (paper,) = papers.load_papers(papers.validate_config(config), ROOT)
+    paper, *_ = papers.load_papers(papers.validate_config(config), ROOT)
     assert {row.file for row in paper.rows} == {"workflow/papers/caprari2025.yaml"}
 
 

@@ -515,8 +515,9 @@ def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Iterator[tuple
         elif get_origin(hints[name]) is Literal:
             if value not in get_args(hints[name]):
                 yield f"parameters.{name}", _unknown(value, get_args(hints[name]), "choice here")
-        elif value is None and type(None) not in get_args(hints[name]) or isinstance(value, str):
-            yield f"parameters.{name}", f"{_show(value)} is not a whole number in [1, ∞)"
+        elif not isinstance(value, hints[name]):
+            or_null = " or null" if type(None) in get_args(hints[name]) else ""
+            yield f"parameters.{name}", f"{_show(value)} is not a whole number in [1, ∞){or_null}"
     for name in wanted:
         if name not in parameters:
             yield f"parameters.{name}", f"is missing; {architecture} takes {', '.join(wanted)}"
