@@ -802,9 +802,7 @@ def _check_confusion_matrices(
             )
         row = rows.get(names[matrix["row"]])
         if row is not None and row.task != "classification":
-            problems.add(
-                at, f"{_show(matrix['row'])} is a {row.task}; allowed: a classification"
-            )
+            problems.add(at, f"{_show(matrix['row'])} is a {row.task}; allowed: a classification")
 
 
 # The keys that a kind of figure takes besides id, label, caption, rows and shows.

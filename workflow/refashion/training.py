@@ -136,9 +136,7 @@ def train(
         epoch_started = time.perf_counter()
         epoch = len(history) + 1
         line = {"epoch": epoch}
-        line |= train_epoch(
-            model, step, totals, splits["train"], spec["batch_size"], seed, epoch
-        )
+        line |= train_epoch(model, step, totals, splits["train"], spec["batch_size"], seed, epoch)
         line |= _measure(model, row.task, splits, spec, epoch)
         if not all(isfinite(value) for value in line.values()):
             status = "diverged"
@@ -156,9 +154,7 @@ def train(
         log(f"stopped: no lower validation loss for {spec['early_stopping']['patience']} epochs")
     if kept:
         model.load_state_dict(kept)
-    outputs, confusion = describe_outputs(
-        model, row.task, splits["val"], spec["normalisation"]
-    )
+    outputs, confusion = describe_outputs(model, row.task, splits["val"], spec["normalisation"])
     if snapshots:
         outputs["snapshots"] = torch.stack(list(snapshots.values()))
         outputs["snapshot_epochs"] = torch.tensor(list(snapshots))
@@ -523,7 +519,9 @@ def _metric_names(history: list[dict]) -> list[str]:
 
 def _line(history: list[dict], epoch: int) -> dict[str, float]:
     """All metrics of an epoch, and which it is; empty if no epoch was completed."""
-    return {name: history[epoch - 1][name] for name in ("epoch", *_metric_names(history)) if history}
+    return {
+        name: history[epoch - 1][name] for name in ("epoch", *_metric_names(history)) if history
+    }
 
 
 def _best(history: list[dict]) -> dict[str, dict]:
