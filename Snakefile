@@ -37,9 +37,10 @@ SEEDS = config["seeds"]
 ROWS = [row for paper in PAPERS for row in paper.rows]
 RESULTS = f"results/{SCALE}"
 LOGS = f"{RESULTS}/logs"
-REPORT = [f"{RESULTS}/report.html", f"{RESULTS}/report.tex"]
-if shutil.which("latexmk"):
-    REPORT.append(f"{RESULTS}/report.pdf")
+REFERENCE = f"results/reference/{SCALE}"
+FORMATS = ["html", "tex"] + (["pdf"] if shutil.which("latexmk") else [])
+# The report of all papers, and each paper's own, by the names of their files.
+DOCUMENTS = {"report": PAPERS} | {paper.key: [paper] for paper in PAPERS}
 
 
 wildcard_constraints:
@@ -49,7 +50,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        REPORT,
+        expand(f"{RESULTS}/report.{{format}}", format=FORMATS),
 
 
 include: "workflow/rules/dataset.smk"

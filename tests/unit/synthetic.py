@@ -46,6 +46,7 @@ class Paper:
     figures: list
     assumptions: list = field(default_factory=list)
     claims: list = field(default_factory=list)
+    confusion_matrices: list = field(default_factory=list)
 
     def row(self, id: str) -> Row:
         return next(row for row in self.rows if id == row.id or id in row.aliases)
@@ -63,6 +64,12 @@ def _spec(**overrides: Any) -> dict[str, Any]:
         "epochs": 30,
         "normalisation": {"mean": 0.5, "std": 0.5},
         "encoder": None,
+        "epsilon": 1e-8,
+        "early_stopping": None,
+        "keep": "last",
+        "split": {"train": 60000, "validation": 0},
+        "validation_dropout": False,
+        "snapshots": [],
     } | overrides
 
 
@@ -161,17 +168,122 @@ def paper(note: str = NASTY) -> Paper:
     )
 
 
+PUBLISHED_CONFUSION = (900 * np.eye(10, dtype=int) + 10).tolist()
+
+
+def stopping_paper() -> Paper:
+    """Classifiers that stop early and keep their best epoch; a printed confusion matrix."""
+    classifier = {
+        "architecture": "made2021_classifier",
+        "parameters": {"latent": 64, "final": "relu"},
+        "early_stopping": {"patience": 5, "min_delta": 0},
+        "keep": "best",
+    }
+    rows = (
+        Row("made2021", "m5", _spec(**classifier), task="classification"),
+        Row("made2021", "m6", _spec(**classifier, epsilon=1e-7), task="classification"),
+        Row(
+            "made2021",
+            "m6-none",
+            _spec(**classifier | {"parameters": {"latent": 64, "final": "none"}}),
+            task="classification",
+            variant_of="m6",
+        ),
+    )
+    percent = {"metric": "val_accuracy", "unit": "percent", "digits": 1}
+    epoch = {"metric": "epoch", "unit": "epochs", "digits": 0}
+    table = {
+        "id": "table-1",
+        "label": "Table 1",
+        "caption": "Classifiers that stop early",
+        "settings": ["final", "epsilon", "early_stopping", "keep", "split"],
+        "metrics": {
+            "stop": epoch | {"at": "final", "label": "Last epoch"},
+            "optimum": epoch | {"at": "lowest", "label": "Lowest loss"},
+            "accuracy": percent | {"at": "kept", "label": "Accuracy"},
+        },
+        "lines": [
+            {"row": "m5", "published": {"stop": 28, "accuracy": 90.0}},
+            {"row": "m6", "published": {"stop": 30, "accuracy": 90.4}},
+        ],
+    }
+    return Paper(
+        key="made2021",
+        file="workflow/papers/made2021.yaml",
+        citation={"authors": ["Bo Made", "Cy Made"], "title": "Stopping", "date": "2021-03"},
+        protocol={"loss": "Cross entropy."},
+        rows=rows,
+        tables=[table],
+        figures=[
+            {
+                "id": "figure-1",
+                "label": "Figure 1",
+                "caption": "Accuracies",
+                "shows": "They rise.",
+                "kind": "curves",
+                "metric": "accuracy",
+                "rows": ["m5", "m6"],
+            }
+        ],
+        confusion_matrices=[{"row": "m5", "label": "Figure 2", "published": PUBLISHED_CONFUSION}],
+    )
+
+
+def silent_paper() -> Paper:
+    """Autoencoders with held-out validation images, of which the paper prints no number."""
+    split = {"train": 50000, "validation": 10000}
+    rows = tuple(
+        Row("made2022", f"h{hidden}", _spec(parameters={"hidden": hidden}, split=split))
+        for hidden in (64, 512)
+    )
+    error = {"at": "final", "unit": "loss", "digits": 5}
+    return Paper(
+        key="made2022",
+        file="workflow/papers/made2022.yaml",
+        citation={"authors": ["Di Made"], "title": "Silence", "date": "2022"},
+        protocol={"loss": "Mean squared error."},
+        rows=rows,
+        tables=[
+            {
+                "id": "final-losses",
+                "label": "Final losses",
+                "caption": "Errors by width",
+                "settings": ["hidden", "split"],
+                "metrics": {
+                    name: error | {"metric": f"{name}_loss", "label": f"Error, {name}"}
+                    for name in ("train", "val", "test")
+                },
+                "lines": [{"row": row.id, "published": {}} for row in rows],
+            }
+        ],
+        figures=[
+            {
+                "id": "figure-5",
+                "label": "Figure 5",
+                "caption": "Losses",
+                "shows": "They fall.",
+                "kind": "curves",
+                "metric": "loss",
+                "scale": "log",
+                "series": ["train", "test"],
+                "rows": ["h64", "h512"],
+            }
+        ],
+    )
+
+
 def metrics(
     row: Row, seed: int, diverged_at: int | None = None, target: dict[str, float] | None = None
 ) -> dict[str, Any]:
     """A metrics.json whose best values lie near ``target`` (metric: value), some noise by seed."""
-    noise = np.random.default_rng([seed, *row.id.encode()]).normal(0, 0.0006)
-    history = make_history(row, noise, target or {})[: diverged_at and diverged_at - 1]
+    history = make_history(row, seed, diverged_at, target)
     names = [name for name in (history[0] if history else {}) if name not in ("epoch", "seconds")]
     pick = {name: (max if "accuracy" in name else min) for name in names}
     best = {
         name: pick[name](history, key=lambda e, name=name: (e[name], -e["epoch"])) for name in names
     }
+    lowest = min(history, key=lambda line: line["val_loss"], default=None)
+    kept = lowest if row.spec["keep"] == "best" else history[-1] if history else None
     confusion = None
     if row.task == "classification" and not diverged_at:
         rng = np.random.default_rng(seed)
@@ -187,12 +299,16 @@ def metrics(
         "spec": row.spec,
         "spec_sha256": hashlib.sha256(json.dumps(row.spec, sort_keys=True).encode()).hexdigest(),
         "dataset_sha256": "0" * 64,
-        "train_images": 60000,
+        "train_images": row.spec["split"]["train"],
+        "validation_images": row.spec["split"]["validation"] or 10000,
         "test_images": 10000,
-        "epochs": row.spec["epochs"],
+        "epochs": len(history),
+        "stopped_early": not diverged_at and len(history) < row.spec["epochs"],
         "parameters": 9569,
         "task": row.task,
-        "final": {name: history[-1][name] for name in names} if history else {},
+        "final": _without_seconds(history[-1]) if history else {},
+        "kept": _without_seconds(kept) if history else {},
+        "lowest": _without_seconds(lowest) if history else {},
         "best": {n: {"value": best[n][n], "epoch": best[n]["epoch"]} for n in names},
         "confusion": confusion,
         "seconds": 190.0 + seed,
@@ -205,14 +321,30 @@ def metrics(
     }
 
 
-def make_history(row: Row, noise: float, target: dict[str, float]) -> list[dict[str, float]]:
-    """Curves that approach ``target`` and look like a training's, one dict per epoch."""
+def _without_seconds(line: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in line.items() if name != "seconds"}
+
+
+def make_history(
+    row: Row, seed: int, diverged_at: int | None = None, target: dict[str, float] | None = None
+) -> list[dict[str, float]]:
+    """Curves that approach ``target`` and look like a training's, one dict per epoch.
+
+    A row with early stopping stops as many epochs early as its seed says.
+    """
+    noise = np.random.default_rng([seed, *row.id.encode()]).normal(0, 0.0006)
+    target = target or {}
     epochs, history = row.spec["epochs"], []
+    if row.spec["early_stopping"]:
+        epochs -= seed
+    splits = [("train", 0.588), ("val", 0.586)]
+    splits += [("test", 0.587)] if row.spec["split"]["validation"] else []
+    splits += [("val_dropout", 0.592)] if row.spec["validation_dropout"] else []
     loss_start = 0.9 if row.task == "reconstruction" else 0.7
     for epoch in range(1, epochs + 1):
         left = math.exp(-3.5 * (epoch - 1) / max(epochs - 1, 1)) - math.exp(-3.5)
         line: dict[str, float] = {"epoch": epoch, "seconds": 6.3}
-        for split, default in (("train", 0.588), ("val", 0.586)):
+        for split, default in splits:
             goal = target.get(f"{split}_loss_batch_mean", default) + noise
             line[f"{split}_loss"] = line[f"{split}_loss_batch_mean"] = (
                 goal + left * (loss_start - goal) * 0.4
@@ -222,8 +354,10 @@ def make_history(row: Row, noise: float, target: dict[str, float]) -> list[dict[
                 line[f"{split}_accuracy"] = goal - 0.2 * left
                 line[f"{split}_accuracy_batch_mean"] = goal - 0.2 * left
         line["running_loss"] = line["train_loss"] + 0.004
+        if row.task == "classification":
+            line["running_accuracy"] = line["train_accuracy"] - 0.01
         history.append(line)
-    return history
+    return history[: diverged_at and diverged_at - 1]
 
 
 def write_run(
@@ -238,25 +372,35 @@ def write_run(
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "metrics.json"
     file.write_text(json.dumps(metrics(row, seed, diverged_at, target)), encoding="utf-8")
-    noise = np.random.default_rng([seed, *row.id.encode()]).normal(0, 0.0006)
-    history = make_history(row, noise, target or {})
+    history = make_history(row, seed, target=target)
     with (folder / "history.csv").open("w", newline="") as out:
         writer = csv.DictWriter(out, history[0])
         writer.writeheader()
         writer.writerows(history[: diverged_at and diverged_at - 1])
-    if row.task == "reconstruction" and not diverged_at:
-        across = np.linspace(-1, 1, 28, dtype=np.float32)
-        shades = np.linspace(0.2, 1, 10, dtype=np.float32)[:, None, None]
-        targets = shades * np.outer(np.cos(2 * across), np.cos(3 * across)) * 2 - 1
-        save_file(
-            {
-                "targets": targets.astype(np.float32),
-                "outputs": np.clip(targets, 0, 1).astype(np.float32),
-                "labels": np.arange(10, dtype=np.uint8),
-            },
-            folder / "examples.safetensors",
-        )
+    save_file(outputs(row), folder / "outputs.safetensors")
     return file
+
+
+def outputs(row: Row) -> dict[str, np.ndarray]:
+    """What outputs.safetensors holds: blots for images, the second of a class brighter."""
+    each = 1 if row.task == "reconstruction" else 2
+    across = np.linspace(-1, 1, 28, dtype=np.float32)
+    shades = np.linspace(0.2, 1, 10 * each, dtype=np.float32)[:, None, None]
+    targets = shades * np.outer(np.cos(2 * across), np.cos(3 * across)) * 2 - 1
+    labels = np.repeat(np.arange(10, dtype=np.uint8), each)
+    held = {"targets": targets, "labels": labels}
+    if row.task == "classification":
+        # Every second T-shirt and every second shirt is taken for the other.
+        taken_for = {1: 6, 13: 0}
+        predictions = [taken_for.get(index, label) for index, label in enumerate(labels)]
+        return held | {"predictions": np.array(predictions, dtype=np.uint8)}
+    held["outputs"] = np.clip(targets, 0, 1)
+    # A run comes to no later epoch than its last.
+    epochs = [epoch for epoch in row.spec["snapshots"] if epoch <= row.spec["epochs"]]
+    if epochs:
+        learnt = np.array(epochs, dtype=np.float32)[:, None, None, None] / row.spec["epochs"]
+        held |= {"snapshots": learnt * targets, "snapshot_epochs": np.array(epochs)}
+    return held
 
 
 def write_results(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import synthetic
 from refashion import evidence
@@ -16,6 +17,11 @@ VAL = "val_loss_batch_mean"
 @pytest.fixture
 def paper():
     return synthetic.paper(note="plain")
+
+
+@pytest.fixture
+def stopping():
+    return synthetic.stopping_paper()
 
 
 def write(paper, root, row, values, metric=VAL, diverged=()):
@@ -56,9 +62,48 @@ def test_diverged_runs_are_counted_but_left_out(paper, tmp_path):
     assert summary["diverged_at_epoch"] == [7]
 
 
+def test_seeds_may_stop_after_different_epochs(stopping, tmp_path):
+    row = stopping.row("m5")  # stops as many epochs early as the seed says
+    runs = {seed: synthetic.write_run(row, tmp_path, seed) for seed in (2, 0, 1)}
+    lowest = json.loads(runs[1].read_text())
+    lowest["lowest"] = lowest["kept"] = {"epoch": 20, "val_loss": 0.3}
+    runs[1].write_text(json.dumps(lowest))
+    summary = evidence.summarise(list(runs.values()))
+    assert summary["epochs"] == [30, 29, 28]
+    assert summary["stopped_early"] == 2
+    assert summary["final"]["epoch"]["values"] == [30, 29, 28]
+    assert summary["lowest"]["epoch"]["mean"] == pytest.approx((30 + 20 + 28) / 3)
+    assert summary["kept"]["val_loss"]["values"][1] == 0.3
+    assert "epoch" not in summary["best"]
+
+
+def test_confusion_matrices_are_averaged_and_recall_has_a_spread(paper, tmp_path):
+    # Of the ten images of each class the first run takes all, the second half, for the next class.
+    files = [synthetic.write_run(paper.row("t2-classifier"), tmp_path, seed) for seed in (0, 1)]
+    shifted = np.roll(np.eye(10, dtype=int), 1, axis=1)
+    for file, matrix in zip(
+        files, (10 * shifted, 5 * np.eye(10, dtype=int) + 5 * shifted), strict=True
+    ):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"confusion": matrix.tolist()}))
+    summary = evidence.summarise(files)
+    assert summary["confusion"][0][:3] == [2.5, 7.5, 0.0]
+    assert summary["recall"][3] == evidence.statistics([0, 0.5])
+    assert summary["precision"][3] == evidence.statistics([0, 0.5])
+    files = [synthetic.write_run(paper.row("t1-small"), tmp_path, seed) for seed in (0, 1)]
+    reconstruction = evidence.summarise(files)
+    assert all(reconstruction[key] is None for key in ("confusion", "recall", "precision"))
+
+
+def test_recall_and_precision_of_a_matrix():
+    matrix = np.diag(np.full(10, 8.0))
+    matrix[0, :2], matrix[2, :3] = (6, 2), (2, 6, 0)  # class 2 is never predicted
+    assert evidence.recall(matrix)[:3] == pytest.approx([0.75, 1, 0])
+    assert evidence.precision(matrix)[:3] == pytest.approx([6 / 8, 8 / 16, 0])
+
+
 def test_a_row_that_always_diverges_has_no_numbers(paper, tmp_path):
     summary = evidence.summarise(write(paper, tmp_path, "t1-small", [9.0], diverged=[0]))
-    assert summary["best"] == summary["final"] == {}
+    assert all(summary[at] == {} for at in evidence.EPOCHS)
     line = evidence.compare_table(paper, paper.tables[0], {"t1-small": summary})[0]
     assert line["numbers"]["val"]["mean"] is None
     assert line["numbers"]["val"]["difference"] is None
@@ -136,13 +181,66 @@ def test_largest_differences_rank_like_with_like(paper, tmp_path):
     assert accuracies["median"] == pytest.approx(2.53)
 
 
+def test_epochs_are_compared_as_they_are_and_what_is_not_printed_has_no_difference(
+    stopping, tmp_path
+):
+    row = stopping.row("m5")
+    files = [synthetic.write_run(row, tmp_path, seed) for seed in (0, 2)]
+    summaries = {"m5": evidence.summarise(files)}
+    numbers = evidence.compare_table(stopping, stopping.tables[0], summaries)[0]["numbers"]
+    assert (numbers["stop"]["published"], numbers["stop"]["mean"]) == (28, 29)
+    assert numbers["stop"]["difference"] == 1
+    assert numbers["optimum"]["published"] is numbers["optimum"]["difference"] is None
+    assert numbers["optimum"]["mean"] == 29
+
+
+def test_a_published_confusion_matrix_is_compared_by_class_and_by_cell(stopping, tmp_path):
+    # Published: 910 of 1000 are right, 10 taken for each other class. Ours, 100 a class: 95 right
+    # in one run, 93 in the other, and all others taken for the next class.
+    row = stopping.row("m5")
+    files = [synthetic.write_run(row, tmp_path, seed) for seed in (0, 1)]
+    for file, right in zip(files, (95, 93), strict=True):
+        matrix = np.diag(np.full(10, right)) + (100 - right) * np.roll(np.eye(10), 1, axis=1)
+        kept = {"epoch": 30, "val_accuracy": right / 100}
+        metrics = json.loads(file.read_text()) | {"confusion": matrix.tolist(), "kept": kept}
+        file.write_text(json.dumps(metrics))
+    summaries = {"m5": evidence.summarise(files)}
+    compared = evidence.compare_confusion(stopping, stopping.confusion_matrices[0], summaries)
+    assert compared["accuracy"]["published"] == pytest.approx(91)
+    assert compared["accuracy"]["difference"] == pytest.approx(94 - 91)
+    for shares in (compared["recall"], compared["precision"]):
+        assert len(shares) == 10
+        assert shares[4]["published"] == pytest.approx(91)
+        assert (shares[4]["mean"], shares[4]["n"]) == (pytest.approx(94), 2)
+        assert shares[4]["sd"] == pytest.approx(np.std([95, 93], ddof=1))
+    assert compared["difference"][2, 2] == pytest.approx(940 - 910)
+    assert compared["difference"][2, 3] == pytest.approx(60 - 10)
+    assert compared["difference"][2, 7] == pytest.approx(-10)
+
+    untrained = evidence.compare_confusion(stopping, stopping.confusion_matrices[0], {})
+    assert untrained["difference"] is None and untrained["recall"][0]["mean"] is None
+
+
+def test_a_published_confusion_matrix_counts_as_one_number_its_accuracy(stopping, tmp_path):
+    file = synthetic.write_run(stopping.row("m5"), tmp_path, 0)
+    metrics = json.loads(file.read_text())
+    metrics["kept"]["val_accuracy"] = 0.93
+    file.write_text(json.dumps(metrics))
+    summaries = {"m5": evidence.summarise([file])}
+    assert evidence.published_count(stopping) == 5
+    numbers = evidence.compared_numbers(stopping, summaries)
+    assert [number["table"]["label"] for number in numbers] == ["Table 1", "Table 1", "Figure 2"]
+    assert numbers[2]["difference"] == pytest.approx(93 - 91)
+
+
 def test_reference_table_has_every_metric_and_what_the_paper_prints_for_it(paper, tmp_path):
     metric = "val_accuracy_batch_mean"
     files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93], metric=metric)
     summary = evidence.summarise(files)
-    table = evidence.reference_table([paper], {paper.key: {"t2-classifier": summary}})
+    table = evidence.reference_table(paper, {"t2-classifier": summary})
     assert list(table.columns) == evidence.REFERENCE_COLUMNS
-    assert len(table) == len(summary["best"]) + len(summary["final"])
+    assert len(table) == sum(len(summary[at]) for at in evidence.EPOCHS)
+    assert set(table["at"]) == {"best", "final", "kept", "lowest"}
     line = table[(table.metric == metric) & (table["at"] == "best")].iloc[0]
     assert (line.row, line.n) == ("t2-classifier", 2)
     assert line["mean"] == pytest.approx(0.925)
@@ -150,16 +248,29 @@ def test_reference_table_has_every_metric_and_what_the_paper_prints_for_it(paper
     assert table.published.notna().sum() == 1
 
 
-def test_reference_says_where_it_was_made(paper, tmp_path):
-    files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93])
-    out = tmp_path / "paper.csv"
-    summaries = {paper.key: {"t2-classifier": evidence.summarise(files)}}
-    evidence.write_reference([paper], summaries, {"commit": "abc", "dirty": False}, out)
+def test_reference_keeps_the_runs_and_says_where_they_were_made(stopping, tmp_path):
+    results, out = tmp_path / "results", tmp_path / "kept" / "made2021.csv"
+    out.parent.mkdir()
+    synthetic.write_results(stopping, results, [0, 1])
+    evidence.write_reference(stopping, results, [0, 1], {"commit": "abc", "dirty": False}, out)
     environment = json.loads(out.with_suffix(".json").read_text())
     assert environment["commit"] == "abc"
     assert environment["seeds"] == [0, 1]
     assert environment["torch"] == ["2.14.1"]
     assert out.read_text().startswith("paper,row,metric,at,n,mean,sd,published\n")
+    assert "made2021,m5,val_accuracy,kept,2," in out.read_text()
+    kept = {path.relative_to(out.parent).as_posix() for path in out.parent.rglob("*.*")}
+    assert "made2021/m6-none/seed-1/history.csv" in kept
+    assert len([path for path in kept if path.endswith("metrics.json")]) == 3 * 2
+    assert not [path for path in kept if path.endswith(".safetensors")]
+    for name in evidence.RUN_FILES:
+        there = f"made2021/m5/seed-0/{name}"
+        assert (out.parent / there).read_bytes() == (results / there).read_bytes()
+
+
+def test_reference_names_a_run_that_is_missing(stopping, tmp_path):
+    with pytest.raises(UserError, match=r"made2021/m5/seed-0/metrics\.json: not there; train"):
+        evidence.write_reference(stopping, tmp_path, [0], {}, tmp_path / "made2021.csv")
 
 
 def test_report_does_not_need_torch():

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import synthetic
-from refashion import reporting
+from refashion import latex, provenance, reporting, wording
 from refashion.errors import UserError
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
@@ -27,10 +27,11 @@ def config(seeds):
     return {"seeds": seeds, "scales": {"paper": {"epochs": None}, "smoke": {"epochs": 2}}}
 
 
-def write(paper, root, seeds, scale="paper", diverged=None):
+def write(papers, root, seeds, scale="paper", diverged=None):
     """Results, context and both reports under ``root``."""
-    synthetic.write_results(paper, root, seeds, diverged)
-    context = reporting.build_context(config(seeds), [paper], root, scale, RUN)
+    for paper in papers:
+        synthetic.write_results(paper, root, seeds, diverged)
+    context = reporting.build_context(config(seeds), papers, root, scale, RUN)
     reporting.render(context, TEMPLATES, root / "report.html", root / "report.tex")
     return context, (root / "report.html").read_text(), (root / "report.tex").read_text()
 
@@ -42,15 +43,16 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def smoke(root):
-    """A smoke report of three seeds, one diverged, with a note full of markup."""
-    return write(synthetic.paper(), root, [0, 1, 2], "smoke", {("t1-small", 0): 3})
+    """A smoke report of three papers and three seeds, one diverged, with a note full of markup."""
+    papers = [synthetic.paper(), synthetic.stopping_paper(), synthetic.silent_paper()]
+    return write(papers, root, [0, 1, 2], "smoke", {("t1-small", 0): 3})
 
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
-    """A report at paper scale of one seed, in which one row diverged."""
+    """A report at paper scale of one paper and one seed, in which one row diverged."""
     paper = synthetic.paper(note="plain")
-    return write(paper, tmp_path_factory.mktemp("results"), [4], diverged={("t1-wide", 4): 7})
+    return write([paper], tmp_path_factory.mktemp("results"), [4], diverged={("t1-wide", 4): 7})
 
 
 def text_of(html: str) -> str:
@@ -66,10 +68,9 @@ def text_of(html: str) -> str:
     return " ".join(" ".join(parser.parts).split())
 
 
-def line(context, table, row):
-    return next(
-        line for line in context["papers"][0]["tables"][table]["lines"] if line["row"] == row
-    )
+def line(context, table, row, paper=0):
+    table = context["papers"][paper]["tables"][table]
+    return next(line for line in table["lines"] if line["row"] == row)
 
 
 def test_numbers_are_signed_and_rounded_strings(smoke):
@@ -91,14 +92,124 @@ def test_numbers_are_signed_and_rounded_strings(smoke):
     ],
 )
 def test_differences_have_a_sign_unless_they_round_to_nothing(value, text):
-    assert reporting._number(value, 4, sign=True) == text
+    assert wording.rounded(value, 4, sign=True) == text
 
 
 def test_settings_that_all_rows_share_are_said_once(smoke):
     table = smoke[0]["papers"][0]["tables"][0]
     assert table["shared"] == "dropout 0.2"
-    assert table["settings"] == ["Latent size", "Optimiser"]
+    assert table["panels"][0]["settings"] == ["Latent size", "Optimiser"]
     assert line(smoke[0], 0, "t1-wide-sgd")["settings"] == ["256", "SGD"]
+    assert smoke[0]["papers"][1]["tables"][0]["shared"] == (
+        "early stopping patience 5, weights of the lowest validation loss, "
+        "trained and validated on 60,000 and the test images"
+    )
+    assert line(smoke[0], 0, "m6", paper=1)["settings"] == ["ReLU", "10⁻⁷"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("learning_rate", 0.001, "0.001"),
+        ("learning_rate", 2.5e-5, "2.5 × 10⁻⁵"),
+        ("momentum", None, "–"),
+        ("early_stopping", None, "none"),
+        ("early_stopping", {"patience": 5, "min_delta": 0.001}, "patience 5, least fall 0.001"),
+        ("keep", "last", "the last epoch"),
+        ("keep", 15, "epoch 15"),
+        ("split", {"train": 50000, "validation": 10000}, "50,000 and 10,000 images"),
+        ("validation_dropout", True, "off and on"),
+        ("snapshots", [0, 1, 20], "0, 1 and 20"),
+        ("encoder", {"row": "m1", "frozen": False}, "m1, trained on"),
+        ("optimizer", "sgd", "SGD"),
+        ("upsampling", "larger_kernel", "larger kernel"),
+        ("latent", None, "–"),
+    ],
+)
+def test_settings_are_worded(key, value, text):
+    spec = {"parameters": {"upsampling": "larger_kernel", "latent": None}} | {key: value}
+    assert wording.setting(synthetic.Row("made2020", "row", spec), key) == text
+
+
+def test_what_a_paper_does_not_print_has_no_column_for_it(smoke):
+    context, html, tex = smoke
+    (panel,) = context["papers"][2]["tables"][0]["panels"]
+    assert not panel["published"]
+    assert [metric["columns"] for metric in panel["metrics"]] == ["3-3", "4-4", "5-5"]
+    assert re.fullmatch(
+        r"0\.\d{5} ± 0\.\d{5}", line(context, 0, "h64", paper=2)["cells"][0]["measured"]
+    )
+    for report, start in ((text_of(html), "Final losses. "), (tex, "Final losses")):
+        table = report[report.index(start) :]
+        assert "Published" not in table and "Difference" not in table
+    # Of one table, the accuracy and the last epoch are printed, the epoch of the lowest loss not.
+    first, second = context["papers"][1]["tables"][0]["panels"]
+    assert [metric["published"] for metric in first["metrics"] + second["metrics"]] == [
+        True,
+        False,
+        True,
+    ]
+    assert first["settings"] and not second["settings"]
+
+
+def test_epochs_are_whole_numbers_and_rows_say_how_many_they_ran(smoke):
+    stop = line(smoke[0], 0, "m5", paper=1)["cells"][0]
+    assert stop == {"published": "28", "measured": "29 ± 1", "difference": "+1"}
+    assert smoke[0]["papers"][1]["rows"][0]["epochs"] == "28 to 30"
+
+
+def test_a_confusion_matrix_gives_accuracy_recall_and_precision(smoke):
+    table = smoke[0]["papers"][1]["tables"][1]
+    assert table["label"] == "Figure 2"
+    names = [line["row"] for line in table["lines"]]
+    assert (names[0], names[1], len(names)) == ("All: accuracy", "T-shirt/top", 11)
+    accuracy, shirt = table["lines"][0]["cells"][0], table["lines"][7]["cells"]
+    assert accuracy["published"] == "91.00"
+    assert re.fullmatch(r"\d\d\.\d\d ± \d\.\d\d", accuracy["measured"])
+    assert [cell["published"] for cell in shirt] == ["91.0", "91.0"]
+    assert "The confusion that differs most is that of" in text_of(smoke[1])
+    assert "Recall, {\\%}" in smoke[2]
+
+
+def test_overview_has_a_line_for_every_paper(smoke, single):
+    context, html, _ = smoke
+    lines = {line["key"]: line for line in context["overview"]["lines"]}
+    assert context["overview"]["kinds"] == ["Error", "Accuracy, %", "Epochs, classifiers"]
+    assert lines["made2021"]["numbers"] == "5 of 5"
+    assert lines["made2021"]["medians"][0] == "–" and lines["made2021"]["medians"][2] == "1"
+    assert (lines["made2022"]["numbers"], lines["made2022"]["figures"]) == ("none printed", "1")
+    assert lines["made2020"]["diverged"] == "1"
+    assert "The paper prints no number that ours could be set beside" in text_of(html)
+    assert "All papers." in html and "All papers." not in single[1]
+
+
+def test_a_paper_by_itself_has_a_report_of_its_own(smoke, root):
+    paper = synthetic.stopping_paper()
+    context = reporting.build_context(config([0, 1, 2]), [paper], root, "smoke", RUN)
+    assert context["title"] == "made2021, rerun"
+    assert context["papers"] == smoke[0]["papers"][1:2]
+    reporting.render(context, TEMPLATES, root / "made2021.html", root / "made2021.tex")
+    html = (root / "made2021.html").read_text()
+    assert html.count('src="data:image/svg+xml;base64,') == len(paper.figures)
+    assert "made2020" not in html
+
+
+def test_captions_say_which_images_and_epochs_are_drawn(smoke):
+    drawn = [figure["measured"] for paper in smoke[0]["papers"] for figure in paper["figures"]]
+    assert drawn[1].startswith("Test images after the last epoch, mean over 3 seeds; ")
+    assert drawn[-1] == (
+        "Training images and test images, mean over 3 seeds; the band spans from the least to "
+        "the greatest. The vertical axis is logarithmic."
+    )
+    figure = {"kind": "bars", "rows": ["h64"], "series": ["test"]}
+    assert reporting._what_is_drawn(synthetic.silent_paper(), figure, [3]) == (
+        "Test images after the last epoch, seed 3 alone, so no spread."
+    )
+    figure = {"kind": "confusion", "rows": ["m5"], "normalised": True}
+    assert reporting._what_is_drawn(synthetic.stopping_paper(), figure, [0, 1]).startswith(
+        "Test images at the epoch of the lowest validation loss, mean over 2 seeds, "
+        "in percent of each true class"
+    )
 
 
 def test_variants_are_marked_as_ours(smoke):
@@ -137,7 +248,7 @@ def test_claims_are_listed_as_not_graded(smoke):
 
 def test_html_is_one_file_without_scripts(smoke):
     html = smoke[1]
-    assert html.count('src="data:image/svg+xml;base64,') == 3
+    assert html.count('src="data:image/svg+xml;base64,') == 5
     assert all(source.startswith("data:") for source in re.findall(r'src="([^"]*)', html))
     assert "<script" not in html and "<link" not in html and "@import" not in html
     assert all(re.findall(r'<img src="[^"]*" alt="([^"]*)"', html))
@@ -152,17 +263,17 @@ def test_html_escapes_what_papers_hold(smoke):
 
 
 def test_latex_escapes_what_papers_hold():
-    assert reporting.escape_latex(synthetic.NASTY) == (
+    assert latex.escape(synthetic.NASTY) == (
         r"{\ensuremath{<}}script{\ensuremath{>}}alert(1){\ensuremath{<}}/script{\ensuremath{>}} "
         r"{\%}{\_}{\&}{\$}{\#}{\{}{\}}{\textasciitilde}{\textasciicircum}{\textbackslash} "
         r"{\ensuremath{\forall}} {[}U+2603{]}"
     )
-    assert reporting.escape_latex("−0.1 ± 2 × 3 ≤ n₁, --x--") == (
+    assert latex.escape("−0.1 ± 2 × 3 ≤ n₁, --x--") == (
         r"{\ensuremath{-}}0.1 {\ensuremath{\pm}} 2 {\texttimes} 3 {\ensuremath{\leq}} "
         r"n{\ensuremath{_1}}, -{}-x-{}-"
     )
-    assert reporting.escape_latex("a\n\n b\x00") == "a b"
-    assert reporting.escape_latex("Núñez") == r"N{\'u}{\~n}ez"
+    assert latex.escape("a\n\n b\x00") == "a b"
+    assert latex.escape("Núñez") == r"N{\'u}{\~n}ez"
 
 
 @pytest.mark.parametrize("name", ["report.html.j2", "report.tex.j2"])
@@ -194,11 +305,11 @@ def test_rows_that_were_not_trained_are_told(tmp_path):
     shutil.rmtree(tmp_path / paper.key / "t1-small")
     context = reporting.build_context(config([0]), [paper], tmp_path, "paper", RUN)
     assert line(context, 0, "t1-small")["cells"][0]["measured"] == "not run"
-    assert context["papers"][0]["overview"]["facts"][0] == ("Rows trained", "3 of 4")
+    assert context["papers"][0]["highlights"]["facts"][0] == ("Rows trained", "3 of 4")
 
 
 def test_run_is_described_without_importing_torch(tmp_path):
-    run = reporting.describe_run(tmp_path, date="2026-01-02")
+    run = provenance.describe_run(tmp_path, date="2026-01-02")
     assert run["commit"] is None and run["date"] == "2026-01-02"
     assert {"python", "torch", "numpy", "snakemake", "refashion"} <= set(run["versions"])
 
@@ -207,10 +318,10 @@ def test_run_says_which_commit_and_whether_it_was_changed(tmp_path):
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run([*git, *arguments], check=True)
-    clean = reporting.describe_run(tmp_path)
+    clean = provenance.describe_run(tmp_path)
     assert re.fullmatch(r"[0-9a-f]{12}", clean["commit"]) and clean["dirty"] is False
     (tmp_path / "new").touch()
-    assert reporting.describe_run(tmp_path)["dirty"] is True
+    assert provenance.describe_run(tmp_path)["dirty"] is True
 
 
 def test_latex_takes_the_report(smoke, root):
@@ -235,3 +346,7 @@ def test_latex_takes_the_report(smoke, root):
     assert "<script>alert(1)</script> %_&$#{}~^\\" in shown
     pages = [page for page in shown.split("\f") if page.strip()]
     assert all("Smoke run: a few thousand images" in page for page in pages)
+    # The overview has its own pages, and every paper begins on a new one.
+    heads = [" ".join(page.split(reporting.BANNER[-30:])[-1].split()) for page in pages]
+    for title in ("Made up", "Stopping", "Silence"):
+        assert any(head.startswith(title) for head in heads[1:])

@@ -135,7 +135,7 @@ def test_second_run_has_nothing_to_do(finished):
 
 def test_touching_files_reruns_nothing(finished):
     now = time.time()
-    touched = ["training.py", "networks.py", "evidence.py", "figures.py", "reporting.py"]
+    touched = ["training.py", "networks.py", "evidence.py", "figures/charts.py", "reporting.py"]
     for file in [f"workflow/refashion/{name}" for name in touched] + [
         PAPER,
         "report/templates/report.html.j2",
@@ -158,7 +158,9 @@ def test_editing_a_template_remakes_only_the_report(copy_of_finished):
 
 
 def test_editing_the_figures_module_redraws_and_retrains_nothing(copy_of_finished, paper):
-    copy_of_finished.edit("workflow/refashion/figures.py", lambda text: text + "\n# edited\n")
+    copy_of_finished.edit(
+        "workflow/refashion/figures/charts.py", lambda text: text + "\n# edited\n"
+    )
     planned = copy_of_finished.planned()
     assert not any(rule.startswith("train_") for rule in planned)
     assert sum(rule.startswith("draw_") for rule in planned) == len(paper.figures)

@@ -73,7 +73,7 @@ def figure(arguments: argparse.Namespace) -> None:
 
 
 def report(arguments: argparse.Namespace) -> None:
-    from refashion import papers, reporting
+    from refashion import papers, provenance, reporting
 
     config = json.loads(arguments.config)
     root = Path.cwd()
@@ -82,19 +82,21 @@ def report(arguments: argparse.Namespace) -> None:
         papers.load_papers(config, root),
         arguments.results,
         config["scale"],
-        reporting.describe_run(root),
+        provenance.describe_run(root),
     )
     reporting.render(context, arguments.templates, arguments.out_html, arguments.out_tex)
 
 
 def reference(arguments: argparse.Namespace) -> None:
-    from refashion import evidence, papers, reporting
+    from refashion import evidence, papers, provenance
 
-    config = json.loads(arguments.config)
-    root = Path.cwd()
-    read = papers.load_papers(config, root)
-    summaries = {paper.key: evidence.load_summaries(paper, arguments.results) for paper in read}
-    evidence.write_reference(read, summaries, reporting.describe_run(root), arguments.out)
+    evidence.write_reference(
+        papers.load_paper(arguments.paper),
+        arguments.results,
+        arguments.seeds,
+        provenance.describe_run(Path.cwd()),
+        arguments.out,
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -160,10 +162,11 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("--out-html", type=Path, required=True)
     page.add_argument("--out-tex", type=Path, required=True)
 
-    kept = verb(reference, "Write all rows' summaries as CSV, and where they were made as JSON.")
-    kept.add_argument("--config", required=True, help="the configuration as JSON")
+    kept = verb(reference, "Keep a paper's summaries as CSV, where they were made, and its runs.")
+    kept.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
     kept.add_argument("--results", type=Path, required=True, help="results/<scale>")
-    kept.add_argument("--out", type=Path, required=True, help="the CSV file")
+    kept.add_argument("--seeds", type=int, nargs="+", required=True)
+    kept.add_argument("--out", type=Path, required=True, help="the CSV file; the rest beside it")
     return main
 
 

@@ -7,7 +7,8 @@ computed for tables and report is computed here; templates and figures only show
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ import pandas as pd
 
 from refashion.errors import UserError
 
+# Of which epoch a number is: each metric's own best; the last one; the one whose weights were
+# kept; the one of the lowest validation loss.
+EPOCHS = ("best", "final", "kept", "lowest")
 REFERENCE_COLUMNS = ["paper", "row", "metric", "at", "n", "mean", "sd", "published"]
+# What a run leaves that a reader needs to check its summary.
+RUN_FILES = ("metrics.json", "history.csv")
 
 
 def statistics(values: Iterable[float]) -> dict[str, Any]:
@@ -52,9 +58,15 @@ def _one_value(runs: list[dict], files: list[Path], key: str) -> Any:
 def summarise(metrics_files: list[Path]) -> dict[str, Any]:
     """One row's runs, over its seeds, as written to ``summary.json``.
 
-    Diverged runs are counted (``diverged``, and ``diverged_at_epoch`` one entry per such run,
-    None if unknown) but are no part of any statistic. Losses are in the units of the normalised
-    data, accuracies shares in [0, 1], seconds wall time of each training.
+    Under each of ``EPOCHS`` it has the :func:`statistics` of every metric, but for ``best`` also of
+    ``epoch``. Diverged runs are counted (``diverged``, and ``diverged_at_epoch`` one entry per such
+    run, None if unknown) but are no part of any statistic. Losses are in the units of the
+    normalised data, accuracies shares in [0, 1], ``seconds`` the wall time and ``epochs`` the
+    number of epochs of each training, in the order of ``seeds``.
+
+    ``confusion`` is the mean confusion matrix over completed runs, 10 lists (true classes) of 10
+    counts (predicted), ``recall`` and ``precision`` the statistics of each class; all three are
+    None for a reconstruction, and where no run was completed.
 
     Raises:
         UserError: a file is missing or not JSON, a seed comes twice, or the runs do not belong
@@ -66,39 +78,76 @@ def summarise(metrics_files: list[Path]) -> dict[str, Any]:
         )
     read = sorted(((_read(file), Path(file)) for file in metrics_files), key=lambda r: r[0]["seed"])
     runs, files = [run for run, _ in read], [file for _, file in read]
+    images = ("train_images", "validation_images", "test_images")
     row = {
         key: _one_value(runs, files, key)
-        for key in ("paper", "row", "task", "parameters", "epochs", "train_images", "test_images")
+        for key in ("paper", "row", "task", "parameters", *images, "spec_sha256", "dataset_sha256")
     }
-    for key in ("spec_sha256", "dataset_sha256"):
-        row[key] = _one_value(runs, files, key)
     seeds = [run["seed"] for run in runs]
     if len(set(seeds)) < len(seeds):
         raise UserError(f"{files[0].parent.parent}: seeds {seeds}: a seed may come only once")
 
     completed = [run for run in runs if run["status"] == "completed"]
     diverged = [run for run in runs if run["status"] != "completed"]
-    best = {metric: None for run in completed for metric in run["best"]}
-    final = {metric: None for run in completed for metric in run["final"]}
-    return row | {
-        "seeds": seeds,
-        "completed": len(completed),
-        "diverged": len(diverged),
-        "diverged_at_epoch": [run.get("diverged_at_epoch") for run in diverged],
-        "best": {
-            metric: statistics(r["best"][metric]["value"] for r in completed if metric in r["best"])
-            for metric in best
-        },
-        "final": {
-            metric: statistics(r["final"][metric] for r in completed if metric in r["final"])
-            for metric in final
-        },
-        "seconds": [run["seconds"] for run in runs],
-        "devices": _distinct(run.get("device_name") or run["device"] for run in runs),
-        "torch": _distinct(run["torch"] for run in runs),
-        "kernels": _distinct(run["kernels"] for run in runs),
-        "code_sha256": _distinct(run["code_sha256"] for run in runs),
+    return (
+        row
+        | {
+            "seeds": seeds,
+            "epochs": [run["epochs"] for run in runs],
+            "completed": len(completed),
+            "stopped_early": sum(run["stopped_early"] for run in completed),
+            "diverged": len(diverged),
+            "diverged_at_epoch": [run.get("diverged_at_epoch") for run in diverged],
+        }
+        | {at: _over_seeds(completed, at) for at in EPOCHS}
+        | _confusion_over_seeds(completed)
+        | {
+            "seconds": [run["seconds"] for run in runs],
+            "devices": _distinct(run.get("device_name") or run["device"] for run in runs),
+            "torch": _distinct(run["torch"] for run in runs),
+            "kernels": _distinct(run["kernels"] for run in runs),
+            "code_sha256": _distinct(run["code_sha256"] for run in runs),
+        }
+    )
+
+
+def _over_seeds(runs: list[dict], at: str) -> dict[str, dict[str, Any]]:
+    """The statistics of every metric that a run has; ``best`` holds the epoch with each value."""
+    measured = [
+        {name: entry["value"] if at == "best" else entry for name, entry in run[at].items()}
+        for run in runs
+    ]
+    names = _distinct(name for run in measured for name in run)
+    return {name: statistics(run[name] for run in measured if name in run) for name in names}
+
+
+def _confusion_over_seeds(runs: list[dict]) -> dict[str, Any]:
+    matrices = [np.array(run["confusion"], float) for run in runs if run["confusion"]]
+    if not matrices:
+        return {"confusion": None, "recall": None, "precision": None}
+    return {
+        "confusion": np.mean(matrices, axis=0).tolist(),
+        "recall": [statistics(over) for over in np.transpose([recall(m) for m in matrices])],
+        "precision": [statistics(over) for over in np.transpose([precision(m) for m in matrices])],
     }
+
+
+def recall(matrix: np.ndarray) -> np.ndarray:
+    """float [10]: of each class's images, a row of [10, 10], the share that is recognised."""
+    return _share_on_diagonal(matrix, axis=1)
+
+
+def precision(matrix: np.ndarray) -> np.ndarray:
+    """float [10]: of the images taken for a class, a column of [10, 10], the share that is of it.
+
+    It is 0 for a class that is never predicted.
+    """
+    return _share_on_diagonal(matrix, axis=0)
+
+
+def _share_on_diagonal(matrix: np.ndarray, axis: int) -> np.ndarray:
+    sums = matrix.sum(axis=axis)
+    return np.divide(np.diagonal(matrix), sums, out=np.zeros(len(matrix)), where=sums > 0)
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
@@ -114,7 +163,7 @@ def load_summaries(paper: Any, results_root: Path) -> dict[str, dict[str, Any]]:
 def compare_table(
     paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]
 ) -> list[dict[str, Any]]:
-    """A published table's lines with what was measured, in the table's order.
+    """A table's lines with what was measured, in the table's order.
 
     Each line holds ``row`` (a Row), ``ours`` (a variant the paper does not print), ``summary``
     (None if the row was not trained) and ``numbers``: per metric key ``published``, ``mean``,
@@ -144,38 +193,101 @@ def _compare(
     summary = summaries.get(row.id)
     numbers = {}
     for key, metric in table["metrics"].items():
-        factor = 100.0 if metric["unit"] == "percent" else 1.0
-        measured = ((summary or {}).get(metric["at"]) or {}).get(metric["metric"]) or statistics([])
-        mean, sd = (
-            measured[name] if measured[name] is None else factor * measured[name]
-            for name in ("mean", "sd")
-        )
-        reference = published.get(key)
-        known = mean is not None and reference is not None
-        numbers[key] = {
-            "published": None if ours else reference,
-            "mean": mean,
-            "sd": sd,
-            "n": measured["n"],
-            "difference": mean - reference if known else None,
-            "unit": metric["unit"],
-            "digits": metric["digits"],
-        }
+        measured = ((summary or {}).get(metric["at"]) or {}).get(metric["metric"])
+        number = _beside(published.get(key), measured, metric["unit"], metric["digits"])
+        numbers[key] = number | {"published": None} if ours else number
     return {"row": row, "ours": ours, "summary": summary, "numbers": numbers}
+
+
+def _beside(
+    published: float | None, measured: Mapping[str, Any] | None, unit: str, digits: int
+) -> dict[str, Any]:
+    """A published number, as printed, with the statistics of what was measured, if it was."""
+    factor = 100.0 if unit == "percent" else 1.0
+    measured = measured or statistics([])
+    mean, sd = (None if measured[k] is None else factor * measured[k] for k in ("mean", "sd"))
+    return {
+        "published": published,
+        "mean": mean,
+        "sd": sd,
+        "n": measured["n"],
+        "difference": None if mean is None or published is None else mean - published,
+        "unit": unit,
+        "digits": digits,
+    }
+
+
+def compare_confusion(
+    paper: Any, matrix: Mapping[str, Any], summaries: Mapping[str, dict]
+) -> dict[str, Any]:
+    """A published confusion matrix, and the shares that follow from it, with what was measured.
+
+    Returns:
+        ``id``, ``label``, ``row`` (a Row) and ``summary`` (None if the row was not trained);
+        ``accuracy``, and lists of 10 by class ``recall`` and ``precision``, each a comparison in
+        percent as in :func:`compare_table`; ``published`` and ``measured``, float [10, 10] counts,
+        the mean over seeds for as many images of each class as the paper has, and ``difference``,
+        measured minus published (both None if nothing was measured).
+    """
+    row = paper.row(matrix["row"])
+    summary = summaries.get(row.id) or {}
+    published = np.array(matrix["published"], float)
+    shares = {"recall": recall(published), "precision": precision(published)}
+    measured = difference = None
+    if summary.get("confusion"):
+        measured = np.array(summary["confusion"])
+        measured *= published.sum(axis=1, keepdims=True) / measured.sum(axis=1, keepdims=True)
+        difference = measured - published
+    return {
+        "id": f"confusion-{row.id}",
+        "label": matrix["label"],
+        "row": row,
+        "summary": summaries.get(row.id),
+        "accuracy": _beside(
+            100 * np.trace(published) / published.sum(),
+            summary.get("kept", {}).get("val_accuracy"),
+            "percent",
+            digits=2,
+        ),
+        **{
+            name: [
+                _beside(100 * share, over, "percent", digits=1)
+                for share, over in zip(by_class, summary.get(name) or [None] * 10, strict=True)
+            ]
+            for name, by_class in shares.items()
+        },
+        "published": published,
+        "measured": measured,
+        "difference": difference,
+    }
 
 
 def compared_numbers(paper: Any, summaries: Mapping[str, dict]) -> list[dict[str, Any]]:
     """Every published number that has a measured one: table, row, metric, task and the comparison.
 
-    A number printed in two tables counts twice: each is a statement of the paper.
+    A number printed in two tables counts twice: each is a statement of the paper. A confusion
+    matrix counts as one, its accuracy.
     """
-    return [
+    numbers = [
         number | {"table": table, "row": line["row"], "metric": table["metrics"][key]}
         for table in paper.tables
         for line in compare_table(paper, table, summaries)
         for key, number in line["numbers"].items()
-        if number["published"] is not None and number["difference"] is not None
     ]
+    for matrix in paper.confusion_matrices:
+        compared = compare_confusion(paper, matrix, summaries)
+        metric = {"label": "Accuracy of the matrix", "metric": "val_accuracy", "at": "kept"}
+        table = {name: compared[name] for name in ("id", "label")}
+        numbers.append(
+            compared["accuracy"] | {"table": table, "row": compared["row"], "metric": metric}
+        )
+    return [n for n in numbers if n["published"] is not None and n["difference"] is not None]
+
+
+def published_count(paper: Any) -> int:
+    """How many numbers :func:`compared_numbers` has if every row was measured."""
+    lines = (line for table in paper.tables for line in table["lines"])
+    return sum(len(line["published"]) for line in lines) + len(paper.confusion_matrices)
 
 
 def largest_differences(numbers: list[dict[str, Any]], count: int = 3) -> list[dict[str, Any]]:
@@ -211,72 +323,85 @@ def _largest(members: list[dict], count: int) -> list[dict]:
     return largest[:count]
 
 
-def reference_table(
-    papers: Iterable[Any], summaries: Mapping[str, Mapping[str, dict]]
-) -> pd.DataFrame:
-    """Every metric of every row, with the number that a paper prints for it.
+def reference_table(paper: Any, summaries: Mapping[str, dict]) -> pd.DataFrame:
+    """Every metric of every row, with the number that the paper prints for it.
 
-    ``summaries`` maps paper key to row id to summary. Columns as in ``REFERENCE_COLUMNS``;
-    losses and shares in [0, 1] as in ``metrics.json``. A row that two tables print with
-    different numbers has a line for each.
+    ``summaries`` maps row id to summary. Columns as in ``REFERENCE_COLUMNS``; losses and shares in
+    [0, 1] as in ``metrics.json``. A row that two tables print with different numbers has a line
+    for each.
     """
     lines = []
-    for paper in papers:
-        printed = _printed(paper)
-        for row in paper.rows:
-            summary = summaries.get(paper.key, {}).get(row.id)
-            for at in ("best", "final") if summary else ():
-                for metric, measured in summary[at].items():
-                    identity = {"paper": paper.key, "row": row.id, "metric": metric, "at": at}
-                    numbers = {name: measured[name] for name in ("n", "mean", "sd")}
-                    lines += [
-                        identity | numbers | {"published": number}
-                        for number in printed.get((row.id, metric, at), [None])
-                    ]
+    printed = _printed(paper)
+    for row in (row for row in paper.rows if row.id in summaries):
+        for at in EPOCHS:
+            for metric, measured in summaries[row.id][at].items():
+                identity = {"paper": paper.key, "row": row.id, "metric": metric, "at": at}
+                numbers = {name: measured[name] for name in ("n", "mean", "sd")}
+                lines += [
+                    identity | numbers | {"published": number}
+                    for number in printed.get((row.id, metric, at), [None])
+                ]
     frame = pd.DataFrame(lines, columns=REFERENCE_COLUMNS)
     return frame.astype({"n": int, "mean": float, "sd": float, "published": float})
 
 
 def _printed(paper: Any) -> dict[tuple[str, str, str], list[float]]:
-    """(row id, metric, at) to the distinct numbers that the paper's tables print for it."""
+    """(row id, metric, at) to the distinct numbers that the paper prints for it."""
     printed: dict[tuple[str, str, str], list[float]] = {}
+
+    def add(row: str, metric: str, at: str, number: float) -> None:
+        known = printed.setdefault((paper.row(row).id, metric, at), [])
+        if number not in known:
+            known.append(number)
+
     for table in paper.tables:
         for line in table["lines"]:
             for key, number in line["published"].items():
                 metric = table["metrics"][key]
                 share = round(number / 100, 6) if metric["unit"] == "percent" else number
-                known = printed.setdefault(
-                    (paper.row(line["row"]).id, metric["metric"], metric["at"]), []
-                )
-                if share not in known:
-                    known.append(share)
+                add(line["row"], metric["metric"], metric["at"], share)
+    for matrix in paper.confusion_matrices:
+        counts = np.array(matrix["published"])
+        add(matrix["row"], "val_accuracy", "kept", float(np.trace(counts) / counts.sum()))
     return printed
 
 
 def write_reference(
-    papers: Iterable[Any],
-    summaries: Mapping[str, Mapping[str, dict]],
-    run: Mapping[str, Any],
-    out: Path,
+    paper: Any, results_root: Path, seeds: Sequence[int], run: Mapping[str, Any], out: Path
 ) -> None:
-    """Write :func:`reference_table` to ``out`` (CSV), and beside it, as JSON, where it was made.
+    """Keep what was measured of a paper, as text and small enough for git.
+
+    Writes :func:`reference_table` to ``out``, to the same name with the ending .json where it was
+    made, and to the folder of that name, as ``<row>/seed-<n>/``, each run's ``RUN_FILES``.
 
     Args:
-        papers: what was run.
-        summaries: paper key to row id to summary.
+        paper: what was run.
+        results_root: ``results/<scale>``, with each row's ``summary.json`` and runs.
+        seeds: the runs to keep.
         run: commit, versions and platform, as the report states them.
-        out: the CSV file; the environment goes to the same name with the ending .json.
+        out: the CSV file.
+
+    Raises:
+        UserError: a run is missing.
     """
-    flat = [summary for rows in summaries.values() for summary in rows.values()]
+    summaries = load_summaries(paper, results_root)
+    runs = [Path(row.id) / f"seed-{seed}" for row in paper.rows for seed in seeds]
+    for file in (there / name for there in runs for name in RUN_FILES):
+        source, kept = Path(results_root) / paper.key / file, Path(out).with_suffix("") / file
+        if not source.exists():
+            raise UserError(f"{source}: not there; train the row first")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, kept)
+    every = list(summaries.values())
     environment = dict(run) | {
-        "seeds": _distinct(seed for summary in flat for seed in summary["seeds"]),
-        "trained_on": _distinct(device for summary in flat for device in summary["devices"]),
-        "torch": _distinct(version for summary in flat for version in summary["torch"]),
-        "kernels": _distinct(kernel for summary in flat for kernel in summary["kernels"]),
-        "dataset_sha256": _distinct(summary["dataset_sha256"] for summary in flat),
-        "code_sha256": _distinct(code for summary in flat for code in summary["code_sha256"]),
-        "training_seconds": round(sum(sum(summary["seconds"]) for summary in flat)),
-        "diverged": sum(summary["diverged"] for summary in flat),
+        "seeds": _distinct(seed for summary in every for seed in summary["seeds"]),
+        "trained_on": _distinct(device for summary in every for device in summary["devices"]),
+        "torch": _distinct(version for summary in every for version in summary["torch"]),
+        "kernels": _distinct(kernel for summary in every for kernel in summary["kernels"]),
+        "dataset_sha256": _distinct(summary["dataset_sha256"] for summary in every),
+        "code_sha256": _distinct(code for summary in every for code in summary["code_sha256"]),
+        "training_seconds": round(sum(sum(summary["seconds"]) for summary in every)),
+        "diverged": sum(summary["diverged"] for summary in every),
     }
-    reference_table(papers, summaries).to_csv(out, index=False, lineterminator="\n")
+    reference_table(paper, summaries).to_csv(out, index=False, lineterminator="\n")
     Path(out).with_suffix(".json").write_text(json.dumps(environment, indent=2) + "\n")

@@ -1,11 +1,22 @@
 # Figures: one rule per figure of a paper, from the trainings of the rows that it shows.
 
-ANALYSIS_CODE = "workflow/refashion/figures.py"
+ANALYSIS_CODE = [
+    f"workflow/refashion/figures/{module}.py"
+    for module in ("__init__", "shared", "charts", "matrices", "images")
+]
+# What of a figure's entry is prose for the report; the rest is drawn.
+PROSE = ("label", "caption", "shows")
 
 
 for paper in PAPERS:
     for figure in paper.figures:
         rows = [paper.row(row) for row in figure["rows"]]
+        published = [
+            matrix
+            for matrix in paper.confusion_matrices
+            if figure["kind"] == "confusion_difference"
+            and paper.row(matrix["row"]) in rows
+        ]
         stem = f"{RESULTS}/figures/{paper.key}/{figure['id']}"
 
         rule:
@@ -16,7 +27,7 @@ for paper in PAPERS:
                     f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
                     for row in rows
                     for seed in SEEDS
-                    for file in ("metrics.json", "history.csv")
+                    for file in ("metrics.json", "history.csv", "outputs.safetensors")
                 ],
                 code=ANALYSIS_CODE,
             output:
@@ -31,9 +42,8 @@ for paper in PAPERS:
             params:
                 paper=paper.file,
                 figure=figure["id"],
-                kind=figure["kind"],
-                metric=figure.get("metric"),
-                rows=figure["rows"],
+                drawn={key: figure[key] for key in figure if key not in PROSE},
+                published=published,
                 results=RESULTS,
                 scale=SCALE,
                 seeds=SEEDS,

@@ -1,75 +1,114 @@
-# The report: every number of every paper, as one HTML page, as LaTeX and, with latexmk, as PDF.
+# The report, of all papers and of each alone: as one HTML page, as LaTeX and, with latexmk, as PDF.
+# And the reference: what is kept in git of all that was measured.
 
 import json
 
-SUMMARIES = [f"{RESULTS}/{row.paper}/{row.id}/summary.json" for row in ROWS]
-DRAWN = [
-    f"{RESULTS}/figures/{paper.key}/{figure['id']}"
-    for paper in PAPERS
-    for figure in paper.figures
-]
 TEMPLATES = ["report.html.j2", "report.tex.j2", "style.css.j2"]
+REPORT_CODE = [
+    "evidence",
+    "figures/shared",
+    "latex",
+    "provenance",
+    "reporting",
+    "tables",
+    "wording",
+]
 
 
-rule report:
-    input:
-        summaries=SUMMARIES,
-        figures=[f"{figure}.svg" for figure in DRAWN],
-        papers=[paper.file for paper in PAPERS],
-        templates=[f"report/templates/{template}" for template in TEMPLATES],
-        code=[f"workflow/refashion/{module}.py" for module in ("evidence", "reporting")],
-    output:
-        html=f"{RESULTS}/report.html",
-        tex=f"{RESULTS}/report.tex",
-    log:
-        f"{LOGS}/report.log",
-    localrule: True
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        config=json.dumps(config),
-        results=RESULTS,
-    shell:
-        "python -m refashion report --config {params.config:q} --results {params.results}"
-        " --templates report/templates --out-html {output.html} --out-tex {output.tex}"
-        " > {log} 2>&1"
+for document, covered in DOCUMENTS.items():
+    rows = [row for paper in covered for row in paper.rows]
+    drawn = [
+        f"{RESULTS}/figures/{paper.key}/{figure['id']}"
+        for paper in covered
+        for figure in paper.figures
+    ]
+    suffix = "" if document == "report" else f"_{document}"
+
+    rule:
+        name:
+            f"report{suffix}"
+        input:
+            summaries=[f"{RESULTS}/{row.paper}/{row.id}/summary.json" for row in rows],
+            figures=[f"{figure}.svg" for figure in drawn],
+            papers=[paper.file for paper in covered],
+            templates=[f"report/templates/{template}" for template in TEMPLATES],
+            code=[f"workflow/refashion/{module}.py" for module in REPORT_CODE],
+        output:
+            html=f"{RESULTS}/{document}.html",
+            tex=f"{RESULTS}/{document}.tex",
+        log:
+            f"{LOGS}/report/{document}.log",
+        localrule: True
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            config=json.dumps(config | {"papers": [paper.key for paper in covered]}),
+            results=RESULTS,
+        shell:
+            "python -m refashion report --config {params.config:q} --results {params.results}"
+            " --templates report/templates --out-html {output.html} --out-tex {output.tex}"
+            " > {log} 2>&1"
+
+    rule:
+        name:
+            f"pdf{suffix}"
+        input:
+            tex=f"{RESULTS}/{document}.tex",
+            figures=[f"{figure}.pdf" for figure in drawn],
+        output:
+            f"{RESULTS}/{document}.pdf",
+        log:
+            f"{LOGS}/pdf/{document}.log",
+        localrule: True
+        resources:
+            mem_mb=500,
+            runtime=10,
+        shell:
+            "latexmk -cd -pdf -interaction=nonstopmode -halt-on-error {input.tex} > {log} 2>&1"
+            " && latexmk -cd -c {input.tex} >> {log} 2>&1"
 
 
-rule pdf:
-    input:
-        tex=f"{RESULTS}/report.tex",
-        figures=[f"{figure}.pdf" for figure in DRAWN],
-    output:
-        f"{RESULTS}/report.pdf",
-    log:
-        f"{LOGS}/pdf.log",
-    localrule: True
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        folder=RESULTS,
-    shell:
-        "latexmk -cd -pdf -interaction=nonstopmode -halt-on-error {input.tex} > {log} 2>&1"
-        " && latexmk -cd -c {input.tex} >> {log} 2>&1"
+for paper in PAPERS:
+
+    rule:
+        name:
+            paper.key
+        input:
+            expand(f"{RESULTS}/{paper.key}.{{format}}", format=FORMATS),
+
+    rule:
+        name:
+            f"reference_{paper.key}"
+        input:
+            summaries=[
+                f"{RESULTS}/{paper.key}/{row.id}/summary.json" for row in paper.rows
+            ],
+            runs=[
+                f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
+                for row in paper.rows
+                for seed in SEEDS
+                for file in ("metrics.json", "history.csv")
+            ],
+        output:
+            table=f"{REFERENCE}/{paper.key}.csv",
+            environment=f"{REFERENCE}/{paper.key}.json",
+            runs=directory(f"{REFERENCE}/{paper.key}"),
+        log:
+            f"{LOGS}/reference/{paper.key}.log",
+        localrule: True
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            paper=paper.file,
+            results=RESULTS,
+            seeds=SEEDS,
+        shell:
+            "python -m refashion reference --paper {params.paper} --results {params.results}"
+            " --seeds {params.seeds} --out {output.table} > {log} 2>&1"
 
 
 rule reference:
     input:
-        SUMMARIES,
-    output:
-        table=f"results/reference/{SCALE}.csv",
-        environment=f"results/reference/{SCALE}.json",
-    log:
-        f"{LOGS}/reference.log",
-    localrule: True
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        config=json.dumps(config),
-        results=RESULTS,
-    shell:
-        "python -m refashion reference --config {params.config:q} --results {params.results}"
-        " --out {output.table} > {log} 2>&1"
+        [f"{REFERENCE}/{paper.key}.csv" for paper in PAPERS],

@@ -59,7 +59,8 @@ for row in ROWS:
         name:
             row.name
         input:
-            expand(f"{run}/metrics.json", seed=SEEDS),
+            runs=expand(f"{run}/metrics.json", seed=SEEDS),
+            code="workflow/refashion/evidence.py",
         output:
             f"{folder}/summary.json",
         log:
@@ -69,7 +70,7 @@ for row in ROWS:
             mem_mb=500,
             runtime=5,
         shell:
-            "python -m refashion summarise {input} --out {output} > {log} 2>&1"
+            "python -m refashion summarise {input.runs} --out {output} > {log} 2>&1"
 
     for alias in row.alias_names:
 

@@ -1,0 +1,45 @@
+"""Text and addresses as LaTeX."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+from urllib.parse import quote
+
+from pylatexenc.latexencode import UnicodeToLatexEncoder
+
+
+class Latex(str):
+    """Text that is LaTeX already and must not be escaped."""
+
+
+_ENCODER = UnicodeToLatexEncoder(
+    unknown_char_policy=lambda character: f"[U+{ord(character):04X}]",
+    unknown_char_warning=False,
+    replacement_latex_protection="braces-all",
+)
+
+
+def escape(value: Any) -> Latex:
+    """``value`` as LaTeX text that prints as it reads, whatever it holds; white space is one space.
+
+    A character that LaTeX lacks becomes ``[U+2603]``.
+    """
+    if isinstance(value, Latex):
+        return value
+    text = "".join(c for c in " ".join(str(value).split()) if c.isprintable())
+    text = re.sub(r"([-,'`])(?=\1)", "\\1\u200b", unicodedata.normalize("NFC", text))
+    # A bracket would be an argument of a line break before it; -- is no dash here.
+    parts = (_ENCODER.unicode_to_latex(part) for part in text.split("\u200b"))
+    return Latex("{}".join(parts).replace("[", "{[}").replace("]", "{]}"))
+
+
+def link(url: str) -> Latex:
+    """A link that shows its address and may break anywhere."""
+    address = quote(url, safe=":/?=&.,;+-_~%")
+    for character in "%&_#":
+        address = address.replace(character, f"\\{character}")
+    return Latex(
+        rf"\href{{{address}}}{{{escape(url).replace('/', '/' + chr(92) + 'allowbreak{}')}}}"
+    )

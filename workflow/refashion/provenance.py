@@ -1,0 +1,61 @@
+"""What the metrics of a run cannot say about it: commit, versions, platform, cores, date."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+
+def describe_run(root: Path, date: str | None = None) -> dict[str, Any]:
+    """Commit, versions, platform, cores and date, for the report and the reference.
+
+    ``root`` is the repository. ``date`` is as given, or today's in UTC, or that of
+    SOURCE_DATE_EPOCH if set. Versions come from the installed distributions' metadata: torch is
+    not imported.
+    """
+    root = Path(root)
+    if date is None:
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        now = datetime.datetime.now(datetime.UTC)
+        date = (
+            (datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else now)
+            .date()
+            .isoformat()
+        )
+    return {
+        "commit": _git(root, "rev-parse", "--short=12", "HEAD"),
+        "dirty": bool(_git(root, "status", "--porcelain")),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name, root) for name in ("torch", "numpy", "snakemake", "refashion")},
+        },
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count() or 0,
+        "date": date,
+    }
+
+
+def _version(distribution: str, root: Path) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        pyproject = root / "pyproject.toml"
+        if distribution == "refashion" and pyproject.exists():
+            project = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("project", {})
+            return str(project.get("version", "unknown"))
+        return "not installed"
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        command = ["git", "-C", str(root), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

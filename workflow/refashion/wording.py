@@ -1,0 +1,168 @@
+"""Numbers, settings and prose as the report words them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NONE = "–"
+SETTINGS = {
+    "latent": "latent size",
+    "hidden": "hidden neurons",
+    "n1": "n₁",
+    "n2": "n₂",
+    "final": "last activation",
+    "output": "output activation",
+    "optimizer": "optimiser",
+    "split": "trained and validated on",
+    "keep": "weights of",
+    "validation_dropout": "dropout in validation",
+    "snapshots": "pictures after epochs",
+}
+CHOICES = {"adam": "Adam", "sgd": "SGD", "relu": "ReLU"}
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+# ---- numbers ------------------------------------------------------------------------------------
+
+
+def rounded(value: float | None, decimals: int, sign: bool = False) -> str:
+    """A number with a true minus; ``sign`` writes the plus too; None is a dash."""
+    if value is None:
+        return NONE
+    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")  # neither +0.0000 nor -0.0000 says anything
+    return text.replace("-", "−")
+
+
+def printed(compared: Mapping[str, Any]) -> str:
+    """``0.5726``: what the paper prints, of a comparison as evidence makes it."""
+    return rounded(compared["published"], compared["digits"])
+
+
+def difference(compared: Mapping[str, Any]) -> str:
+    """``+0.0005``: measured minus published."""
+    return rounded(compared["difference"], compared["digits"], sign=True)
+
+
+def mean_and_spread(compared: Mapping[str, Any]) -> str:
+    """``0.5731 ± 0.0004``: what was measured; one run has no spread."""
+    mean = rounded(compared["mean"], compared["digits"])
+    if compared["sd"] is None:
+        return mean
+    return f"{mean} ± {rounded(compared['sd'], compared['digits'])}"
+
+
+def count(items: int, noun: str) -> str:
+    """``1 run``, ``3 runs``."""
+    return f"{items:,} {noun}" + ("" if items == 1 else "s")
+
+
+def span(numbers: Sequence[int]) -> str:
+    """``30``, or ``34 to 38``."""
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def duration(seconds: float) -> str:
+    """``6 s``, ``3 min 10 s``, ``2 h 05 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+# ---- prose --------------------------------------------------------------------------------------
+
+
+def listed(items: Sequence[Any]) -> str:
+    """``a, b and c``."""
+    items = [str(item) for item in items]
+    return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+
+
+def sentence(text: str) -> str:
+    """Prose from YAML on one line, with printers' quotation marks, ended by a full stop."""
+    text = " ".join(text.split())
+    for straight, curly in (
+        (r"(?<!\w)'(?=\w)", "‘"),
+        ("'", "’"),
+        (r'(?<!\w)"(?=\w)', "“"),
+        ('"', "”"),
+    ):
+        text = re.sub(straight, curly, text)
+    return text if not text or text[-1] in ".!?:" else f"{text}."
+
+
+def capital(text: str) -> str:
+    """A capital first letter, except in symbols such as n₁."""
+    return text if text[1:2] in tuple("₀₁₂₃₄₅₆₇₈₉") else text[:1].upper() + text[1:]
+
+
+def day(date: str) -> str:
+    """``2025-02-12`` as 12 February 2025; a year, or a year and month, likewise."""
+    layouts = {4: ("%Y", "%Y"), 7: ("%Y-%m", "%B %Y"), 10: ("%Y-%m-%d", "%d %B %Y")}
+    read, write = layouts[len(date)]
+    return datetime.datetime.strptime(date, read).strftime(write).lstrip("0")
+
+
+# ---- a row's settings ---------------------------------------------------------------------------
+
+
+def setting_label(key: str) -> str:
+    """The name of a key of a row's spec, or of its architecture's parameters."""
+    return SETTINGS.get(key, key.replace("_", " "))
+
+
+def setting(row: Any, key: str) -> str:
+    """One entry of a row's spec, or of its architecture's parameters, as a table shows it."""
+    settings = row.spec["parameters"] | row.spec
+    value = settings.get(key)
+    if key == "architecture":
+        name = str(value).removeprefix(f"{row.paper}_").replace("_", " ")
+        return re.sub(r"(?<=[a-z])(?=\d)", " ", name)
+    if key == "encoder":
+        if not value:
+            return "untrained"
+        return f"{value['row']}, {'frozen' if value['frozen'] else 'trained on'}"
+    if key == "normalisation":
+        return f"mean {value['mean']:g}, standard deviation {value['std']:g}"
+    if key == "early_stopping":
+        return _early_stopping(value)
+    if key == "keep":
+        named = {"last": "the last epoch", "best": "the lowest validation loss"}
+        return named.get(value, f"epoch {value}")
+    if key == "split":
+        held_out = f"{value['validation']:,} images" if value["validation"] else "the test images"
+        return f"{value['train']:,} and {held_out}"
+    if key == "validation_dropout":
+        return "off and on" if value else "off"
+    if key == "snapshots":
+        return listed(value) or "none"
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return CHOICES.get(value, value.replace("_", " "))
+    return _general(value)
+
+
+def _early_stopping(value: Mapping[str, Any] | None) -> str:
+    if value is None:
+        return "none"
+    fall = f", least fall {_general(value['min_delta'])}" if value["min_delta"] else ""
+    return f"patience {value['patience']}{fall}"
+
+
+def _general(value: float) -> str:
+    """A number at its own precision: ``0.001``, ``10⁻⁵``, ``2.5 × 10⁻⁵``."""
+    digits, _, power = f"{value:g}".partition("e")
+    if not power:
+        return digits
+    factor = "" if digits == "1" else f"{digits} × "
+    return f"{factor}10{str(int(power)).translate(SUPERSCRIPTS)}"
