@@ -76,8 +76,9 @@ def confusion_difference(
 ) -> Figure:
     """Published counts, measured ones, the second less the first; and what is recognised of each.
 
-    Measured counts are for as many images of each class as the paper has. Four panels a row. The last has the share of each class that is recognised: of the measured
-    counts the mean over seeds, with a line from the least to the greatest.
+    Measured counts are for as many images of each class as the paper has. Four panels a row. The
+    last has the share of each class that is recognised: of the measured counts the mean over seeds,
+    with a line from the least to the greatest.
     """
     names = figure["rows"]
     printed = {paper.row(matrix["row"]).id: matrix for matrix in paper.confusion_matrices}
@@ -89,9 +90,11 @@ def confusion_difference(
         published = np.array(matrix["published"])
         counts, missing = _counts(paper, name, results_root, seeds)
         notes += missing
-        images = published.sum(1, keepdims=True)
-        # Whole counts, so that the cells of the three matrices add up as they are shown.
-        measured = np.rint(images * _shares(counts.mean(0))).astype(int) if len(counts) else published
+        measured = published
+        if len(counts):
+            # Whole counts, so that the cells of the three matrices add up as they are shown.
+            images = published.sum(1, keepdims=True)
+            measured = np.rint(images * _shares(counts.mean(0))).astype(int)
         ceiling = _largest_error([published, measured])
         _draw_counts(left, published, ceiling)
         left.set_title(f"{name}: published, {matrix['label']}")
