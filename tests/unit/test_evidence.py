@@ -8,10 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic
+from hypothesis import given
+from hypothesis import strategies as st
 from refashion import evidence
 from refashion.errors import UserError
 
 VAL = "val_loss_batch_mean"
+MARGINS = {
+    key: {"margin": margin, "reason": "made up"}
+    for key, margin in (
+        ("reconstruction_error", 0.003),
+        ("cross_entropy", 0.01),
+        ("accuracy", 0.5),
+        ("epochs", 2),
+    )
+}
 
 
 @pytest.fixture
@@ -162,6 +173,78 @@ def test_percentages_are_compared_as_percentages(paper, tmp_path):
     assert number["difference"] == pytest.approx(92.5 - 92.53)
 
 
+def test_prediction_interval_is_that_of_a_table_of_students_t():
+    """Three values: t of 0.975 with 2 degrees of freedom is 4.303 in every printed table."""
+    low, high = evidence.prediction_interval([1.0, 2.0, 3.0])
+    half = 4.303 * 1.0 * np.sqrt(1 + 1 / 3)
+    assert (low, high) == (pytest.approx(2 - half, abs=1e-3), pytest.approx(2 + half, abs=1e-3))
+    assert evidence.prediction_interval([1.0]) is None
+    assert evidence.prediction_interval([]) is None
+
+
+VALUES = st.lists(st.floats(-1000, 1000), min_size=2, max_size=8)
+
+
+@given(VALUES, st.floats(-1000, 1000), st.floats(0.01, 100))
+def test_prediction_interval_moves_and_stretches_with_its_values(values, shift, factor):
+    low, high = evidence.prediction_interval(values)
+    assert low <= np.mean(values) <= high
+    moved = evidence.prediction_interval([factor * value + shift for value in values])
+    expected = (factor * low + shift, factor * high + shift)
+    assert moved == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@given(VALUES, st.permutations(range(8)))
+def test_prediction_interval_does_not_depend_on_the_order_of_seeds(values, order):
+    shuffled = [values[index] for index in order if index < len(values)]
+    expected = evidence.prediction_interval(values)
+    assert evidence.prediction_interval(shuffled) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_intervals_hold_the_next_run_as_often_as_they_say():
+    """Of 4,000 next runs 95 % lie inside, within five standard errors of that share."""
+    draws = np.random.default_rng(0).normal(size=(4000, 4))
+    held = 0
+    for *values, following in draws:
+        low, high = evidence.prediction_interval(values)
+        held += low <= following <= high
+    assert abs(held / 4000 - 0.95) < 5 * np.sqrt(0.95 * 0.05 / 4000)
+
+
+@pytest.mark.parametrize(
+    ("published", "values", "verdict"),
+    [
+        # Mean 0.600, sd 0.001: the interval is 0.600 ± 4.303 · 0.001 · √(4/3) = ± 0.00497.
+        (0.600, [0.599, 0.600, 0.601], "reproduced"),
+        (0.605, [0.599, 0.600, 0.601], "reproduced"),
+        (0.6054, [0.599, 0.600, 0.601], "close"),  # 0.00043 outside, printed to 0.0001
+        (0.608, [0.599, 0.600, 0.601], "close"),
+        (0.6101, [0.599, 0.600, 0.601], "differs"),
+        (0.591, [0.600, 0.600, 0.600], "close"),
+        (0.600, [0.600], "single run"),
+        (0.600, [], "not comparable"),
+    ],
+)
+def test_verdict_on_a_published_number(published, values, verdict):
+    number = evidence._beside(published, evidence.statistics(values), "loss", digits=4)
+    assert evidence.judge(number, margin=0.01) == verdict
+
+
+def test_verdict_allows_for_the_printed_precision():
+    """Equal runs have an interval of no width: half a unit of the last digit is what is left."""
+    for published, verdict in ((90.05, "reproduced"), (90.06, "differs")):
+        number = evidence._beside(published, evidence.statistics([0.9, 0.9]), "percent", digits=1)
+        assert evidence.judge(number, margin=0) == verdict
+
+
+def test_every_published_number_has_a_verdict(paper, tmp_path):
+    summaries = {"t1-small": evidence.summarise(write(paper, tmp_path, "t1-small", [0.60, 0.60]))}
+    numbers = evidence.published_numbers(paper, summaries, MARGINS)
+    assert {number["verdict"] for number in numbers} <= {*evidence.VERDICTS}
+    untrained = [number for number in numbers if number["row"].id != "t1-small"]
+    assert {number["verdict"] for number in untrained} == {"not comparable"}
+
+
 def test_largest_differences_rank_like_with_like(paper, tmp_path):
     summaries = {
         row: evidence.summarise(write(paper, tmp_path, row, values, metric=metric))
@@ -171,8 +254,8 @@ def test_largest_differences_rank_like_with_like(paper, tmp_path):
             ("t2-classifier", [0.9], "val_accuracy_batch_mean"),
         )
     }
-    numbers = evidence.compared_numbers(paper, summaries)
-    assert len(numbers) == 5
+    numbers = evidence.published_numbers(paper, summaries, MARGINS)
+    assert sum(number["difference"] is not None for number in numbers) == 5
     errors, accuracies = evidence.largest_differences(numbers, count=1)
     assert (errors["task"], errors["unit"], errors["count"]) == ("reconstruction", "loss", 4)
     assert errors["largest"][0]["row"].id == "t1-wide"
@@ -227,10 +310,11 @@ def test_a_published_confusion_matrix_counts_as_one_number_its_accuracy(stopping
     metrics["kept"]["val_accuracy"] = 0.93
     file.write_text(json.dumps(metrics))
     summaries = {"m5": evidence.summarise([file])}
-    assert evidence.published_count(stopping) == 5
-    numbers = evidence.compared_numbers(stopping, summaries)
-    assert [number["table"]["label"] for number in numbers] == ["Table 1", "Table 1", "Figure 2"]
-    assert numbers[2]["difference"] == pytest.approx(93 - 91)
+    numbers = evidence.published_numbers(stopping, summaries, MARGINS)
+    assert len(numbers) == 5
+    measured = [number for number in numbers if number["difference"] is not None]
+    assert [number["table"]["label"] for number in measured] == ["Table 1", "Table 1", "Figure 2"]
+    assert measured[2]["difference"] == pytest.approx(93 - 91)
 
 
 def test_reference_table_has_every_metric_and_what_the_paper_prints_for_it(paper, tmp_path):

@@ -14,12 +14,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from refashion.errors import UserError
 
 # Of which epoch a number is: each metric's own best; the last one; the one whose weights were
 # kept; the one of the lowest validation loss.
 EPOCHS = ("best", "final", "kept", "lowest")
+VERDICTS = ("reproduced", "close", "differs", "single run", "not comparable")
+# Kind of number, as (task, unit), to its margin's key in config.yaml.
+MARGINS = {
+    ("reconstruction", "loss"): "reconstruction_error",
+    ("classification", "loss"): "cross_entropy",
+    ("classification", "percent"): "accuracy",
+    ("reconstruction", "epochs"): "epochs",
+    ("classification", "epochs"): "epochs",
+}
 REFERENCE_COLUMNS = ["paper", "row", "metric", "at", "n", "mean", "sd", "published"]
 # What a run leaves that a reader needs to check its summary.
 RUN_FILES = ("metrics.json", "history.csv")
@@ -34,6 +44,39 @@ def statistics(values: Iterable[float]) -> dict[str, Any]:
         "n": len(values),
         "values": values,
     }
+
+
+def prediction_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """Where one new run lies with probability ``level``, by Student's t; None for fewer than two.
+
+    It takes the runs for draws from one normal distribution: mean ± t · sd · √(1 + 1/n), with n - 1
+    degrees of freedom.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    quantile = stdtrit(n - 1, (1 + level) / 2)
+    half = float(quantile * np.std(values, ddof=1) * np.sqrt(1 + 1 / n))
+    return float(np.mean(values)) - half, float(np.mean(values)) + half
+
+
+def judge(number: Mapping[str, Any], margin: float) -> str:
+    """One of ``VERDICTS`` for a published number beside what was measured.
+
+    ``reproduced``: inside the prediction interval widened by the printed precision, half a unit of
+    the last digit. ``close``: outside it, and at most ``margin``, in the number's unit, from the
+    mean. ``differs``: further. ``single run``: one run has no interval. ``not comparable``: no run
+    was completed.
+    """
+    if number["difference"] is None:
+        return "not comparable"
+    if number["interval"] is None:
+        return "single run"
+    low, high = number["interval"]
+    precision = 0.5 * 10.0 ** -number["digits"]
+    if low - precision <= number["published"] <= high + precision:
+        return "reproduced"
+    return "close" if abs(number["difference"]) <= margin else "differs"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -167,9 +210,10 @@ def compare_table(
 
     Each line holds ``row`` (a Row), ``ours`` (a variant the paper does not print), ``summary``
     (None if the row was not trained) and ``numbers``: per metric key ``published``, ``mean``,
-    ``sd``, ``difference`` (mean minus published), ``n``, ``unit`` and ``digits``; losses as they
-    are, percentages as 0 to 100. A variant stands under the line of the row it varies, and its
-    difference is taken from that line's published number, while its own ``published`` is None.
+    ``sd``, ``n``, ``interval`` (see :func:`prediction_interval`), ``difference`` (mean minus
+    published), ``unit`` and ``digits``; losses as they are, percentages as 0 to 100. A variant
+    stands under the line of the row it varies, and its difference is taken from that line's
+    published number, while its own ``published`` is None.
     """
     lines = []
     for line in table["lines"]:
@@ -206,11 +250,13 @@ def _beside(
     factor = 100.0 if unit == "percent" else 1.0
     measured = measured or statistics([])
     mean, sd = (None if measured[k] is None else factor * measured[k] for k in ("mean", "sd"))
+    interval = prediction_interval([factor * value for value in measured["values"]])
     return {
         "published": published,
         "mean": mean,
         "sd": sd,
         "n": measured["n"],
+        "interval": interval,
         "difference": None if mean is None or published is None else mean - published,
         "unit": unit,
         "digits": digits,
@@ -262,17 +308,20 @@ def compare_confusion(
     }
 
 
-def compared_numbers(paper: Any, summaries: Mapping[str, dict]) -> list[dict[str, Any]]:
-    """Every published number that has a measured one: table, row, metric, task and the comparison.
+def published_numbers(
+    paper: Any, summaries: Mapping[str, dict], margins: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Every published number: table, row, metric, the comparison and its verdict.
 
     A number printed in two tables counts twice: each is a statement of the paper. A confusion
-    matrix counts as one, its accuracy.
+    matrix counts as one, its accuracy. ``margins`` are the configuration's.
     """
     numbers = [
         number | {"table": table, "row": line["row"], "metric": table["metrics"][key]}
         for table in paper.tables
         for line in compare_table(paper, table, summaries)
         for key, number in line["numbers"].items()
+        if number["published"] is not None
     ]
     for matrix in paper.confusion_matrices:
         compared = compare_confusion(paper, matrix, summaries)
@@ -281,23 +330,21 @@ def compared_numbers(paper: Any, summaries: Mapping[str, dict]) -> list[dict[str
         numbers.append(
             compared["accuracy"] | {"table": table, "row": compared["row"], "metric": metric}
         )
-    return [n for n in numbers if n["published"] is not None and n["difference"] is not None]
-
-
-def published_count(paper: Any) -> int:
-    """How many numbers :func:`compared_numbers` has if every row was measured."""
-    lines = (line for table in paper.tables for line in table["lines"])
-    return sum(len(line["published"]) for line in lines) + len(paper.confusion_matrices)
+    for number in numbers:
+        key = MARGINS[number["row"].task, number["unit"]]
+        number["verdict"] = judge(number, margins[key]["margin"])
+    return numbers
 
 
 def largest_differences(numbers: list[dict[str, Any]], count: int = 3) -> list[dict[str, Any]]:
     """Per kind of number (task and unit) the count, the median and the largest differences.
 
+    ``numbers`` are as from :func:`published_numbers`; what was not measured is left out.
     Only like is ranked with like: a reconstruction error, a cross entropy and an accuracy have
     no common measure. Differences are absolute; ``largest`` holds entries of ``numbers``.
     """
     kinds: dict[tuple[str, str], list[dict]] = {}
-    for number in numbers:
+    for number in (number for number in numbers if number["difference"] is not None):
         kinds.setdefault((number["row"].task, number["unit"]), []).append(number)
     return [
         {

@@ -49,6 +49,14 @@ EVIDENCE = {
     "inferred": "inferred from the paper",
     "default": "a default, as the paper is silent",
 }
+# Beside the word, for whoever looks for one kind: no colour alone tells verdicts apart.
+VERDICT_SIGNS = {
+    "reproduced": "=",
+    "close": "≈",
+    "differs": "≠",
+    "single run": "·",
+    "not comparable": "–",
+}
 SERIES = {
     "running": "training images during the epoch, dropout on",
     "train": "training images",
@@ -189,8 +197,50 @@ def _ranking(kind: Mapping[str, Any]) -> str:
     return f"{shown}; the median absolute difference is {rounded(kind['median'], kind['digits'])}."
 
 
+def _count_of_verdicts(numbers: Sequence[Mapping[str, Any]]) -> str:
+    """``Of 46 published numbers 30 are reproduced, 6 close and 10 differ.``, or nothing."""
+    if not numbers:
+        return ""
+    words = {
+        "reproduced": "reproduced",
+        "close": "close",
+        "differs": "different",
+        "single run": "beside a single run",
+        "not comparable": "not comparable",
+    }
+    given = [number["verdict"] for number in numbers]
+    counts = [f"{given.count(verdict)} {words[verdict]}" for verdict in words if verdict in given]
+    return f"Of {count(len(numbers), 'published number')}: {listed(counts)}."
+
+
+def _verdict(paper: Any, number: Mapping[str, Any]) -> dict[str, str]:
+    """A line of the table of all published numbers."""
+    digits = number["digits"]
+    bounds = [rounded(bound, digits) for bound in number["interval"] or ()]
+    return {
+        "row": number["row"].id,
+        "table": number["table"]["label"],
+        "anchor": f"{paper.key}-{number['table']['id']}",
+        "metric": number["metric"]["label"] + (", %" if number["unit"] == "percent" else ""),
+        "published": printed(number),
+        "measured": mean_and_spread(number),
+        "n": str(number["n"]),
+        "interval": f"{bounds[0]} to {bounds[1]}" if bounds else NONE,
+        "verdict": number["verdict"],
+        "sign": VERDICT_SIGNS[number["verdict"]],
+    }
+
+
+def _margins(config: Mapping[str, Any]) -> str:
+    """What close means for each kind of number, and why."""
+    return "; ".join(
+        f"{key.replace('_', ' ')} within {entry['margin']:g} ({entry['reason']})"
+        for key, entry in config["margins"].items()
+    )
+
+
 def _highlights(
-    paper: Any, kinds: list[dict], summaries: Mapping[str, dict], seeds: Sequence[int]
+    paper: Any, numbers: list[dict], summaries: Mapping[str, dict], seeds: Sequence[int]
 ) -> dict[str, Any]:
     """A paper in a few numbers, and where it and the runs are furthest apart."""
     groups = [
@@ -210,25 +260,26 @@ def _highlights(
                 for number in kind["largest"]
             ],
         }
-        for kind in kinds
+        for kind in evidence.largest_differences(numbers)
     ]
     return {
         "facts": [
             ("Rows trained", _rows_trained(paper, summaries)),
             ("Seeds per row", f"{len(seeds)} ({listed(seeds)})"),
-            ("Numbers compared", _numbers_compared(paper, kinds)),
+            ("Numbers compared", _numbers_compared(numbers)),
             ("Diverged runs", _diverged_runs(summaries)),
         ],
+        "verdicts": _count_of_verdicts(numbers),
         "groups": groups,
         "without": "No published number has a measured one yet."
-        if evidence.published_count(paper)
+        if numbers
         else "The paper prints no number that ours could be set beside; its figures are redrawn.",
     }
 
 
-def _numbers_compared(paper: Any, kinds: list[dict]) -> str:
-    published = evidence.published_count(paper)
-    return f"{sum(kind['count'] for kind in kinds)} of {published}" if published else "none printed"
+def _numbers_compared(numbers: Sequence[Mapping[str, Any]]) -> str:
+    measured = sum(number["difference"] is not None for number in numbers)
+    return f"{measured} of {len(numbers)}" if numbers else "none printed"
 
 
 def _rows_trained(paper: Any, summaries: Mapping[str, dict]) -> str:
@@ -242,7 +293,7 @@ def _diverged_runs(summaries: Mapping[str, dict]) -> str:
 
 def _paper(
     paper: Any,
-    kinds: list[dict],
+    numbers: list[dict],
     summaries: Mapping[str, dict],
     results_root: Path,
     seeds: Sequence[int],
@@ -253,8 +304,9 @@ def _paper(
         "protocol": [
             (capital(key.replace("_", " ")), sentence(text)) for key, text in paper.protocol.items()
         ],
-        "highlights": _highlights(paper, kinds, summaries, seeds),
-        "prints_numbers": evidence.published_count(paper) > 0,
+        "highlights": _highlights(paper, numbers, summaries, seeds),
+        "prints_numbers": bool(numbers),
+        "verdicts": [_verdict(paper, number) for number in numbers],
         "tables": [tabulate(paper, table, summaries) for table in paper.tables]
         + [tabulate_confusion(paper, matrix, summaries) for matrix in paper.confusion_matrices],
         "figures": [_figure(paper, figure, results_root, seeds) for figure in paper.figures],
@@ -272,11 +324,12 @@ def _paper(
 
 def _overview(
     papers: Sequence[Any],
-    kinds: Mapping[str, list[dict]],
+    numbers: Mapping[str, list[dict]],
     summaries: Mapping[str, Mapping[str, dict]],
     seeds: Sequence[int],
 ) -> dict[str, Any]:
     """A line a paper; the kinds of number that any of them prints are columns."""
+    kinds = {key: evidence.largest_differences(of_paper) for key, of_paper in numbers.items()}
     columns = [
         kind
         for kind in KINDS
@@ -293,7 +346,7 @@ def _overview(
             {
                 "key": paper.key,
                 "rows": _rows_trained(paper, of_rows),
-                "numbers": _numbers_compared(paper, kinds[paper.key]),
+                "numbers": _numbers_compared(numbers[paper.key]),
                 "medians": [medians.get(kind, NONE) for kind in columns],
                 "figures": str(len(paper.figures)),
                 "seeds": str(len(seeds)),
@@ -341,6 +394,7 @@ def _run(
         ("Trained with", "; ".join(f"torch {version}" for version in distinct["torch"]) or NONE),
         ("Kernels", ", ".join(distinct["kernels"]) or NONE),
         ("Images' SHA-256", ", ".join(_distinct(s["dataset_sha256"][:16] for s in every)) or NONE),
+        ("Called close", sentence(_margins(config))),
         ("Commit", commit),
         (
             "Report made with",
@@ -383,10 +437,8 @@ def build_context(
     """
     root, seeds = Path(results_root), config["seeds"]
     summaries = {paper.key: evidence.load_summaries(paper, root) for paper in papers}
-    kinds = {
-        paper.key: evidence.largest_differences(
-            evidence.compared_numbers(paper, summaries[paper.key])
-        )
+    numbers = {
+        paper.key: evidence.published_numbers(paper, summaries[paper.key], config["margins"])
         for paper in papers
     }
     return {
@@ -395,9 +447,9 @@ def build_context(
         "banner": BANNER if scale == "smoke" else "",
         "date": run["date"],
         "spread": _spread(seeds),
-        "overview": _overview(papers, kinds, summaries, seeds),
+        "overview": _overview(papers, numbers, summaries, seeds),
         "papers": [
-            _paper(paper, kinds[paper.key], summaries[paper.key], root, seeds) for paper in papers
+            _paper(paper, numbers[paper.key], summaries[paper.key], root, seeds) for paper in papers
         ],
         "run": _run(run, config, scale, papers, summaries),
     }
