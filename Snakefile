@@ -55,5 +55,6 @@ rule all:
 
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/training.smk"
-include: "workflow/rules/analysis.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/evidence.smk"
 include: "workflow/rules/report.smk"

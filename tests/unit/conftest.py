@@ -1,7 +1,12 @@
-"""The real images, for the tests that need them."""
+"""The real images, for the tests that need them, and no haste for those that try many inputs."""
 
 import pytest
+from hypothesis import settings
 from refashion import dataset
+
+# A busy machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

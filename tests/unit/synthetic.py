@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,25 @@ def paper(note: str = NASTY) -> Paper:
                 "evidence": "inferred",
             }
         ],
-        claims=[{"id": "made-P01", "place": "III", "text": f"Wider is better. {note}"}],
+        claims=[
+            {
+                "id": "made-P01",
+                "place": "III",
+                "text": f"Wider is better. {note}",
+                "test": [
+                    {
+                        "form": "best",
+                        "row": "t2-same",
+                        "among": ["t1-small"],
+                        "metric": "val_loss_batch_mean",
+                        "at": "best",
+                        "factor": 0.999,
+                    }
+                ],
+                "why": "A thousandth is ours.",
+            },
+            {"id": "made-P02", "place": "IV", "text": "It is nice", "untestable": "A judgement."},
+        ],
     )
 
 
@@ -389,18 +407,65 @@ def outputs(row: Row) -> dict[str, np.ndarray]:
     targets = shades * np.outer(np.cos(2 * across), np.cos(3 * across)) * 2 - 1
     labels = np.repeat(np.arange(10, dtype=np.uint8), each)
     held = {"targets": targets, "labels": labels}
+    logits_or_pixels = 10 if row.task == "classification" else (28, 28)
+    held["output_std"] = np.full(logits_or_pixels, 0.3, dtype=np.float32)
     if row.task == "classification":
         # Every second T-shirt and every second shirt is taken for the other.
         taken_for = {1: 6, 13: 0}
         predictions = [taken_for.get(index, label) for index, label in enumerate(labels)]
         return held | {"predictions": np.array(predictions, dtype=np.uint8)}
     held["outputs"] = np.clip(targets, 0, 1)
+    held["pixel_loss"] = np.square(held["outputs"] - targets).mean(0)
     # A run comes to no later epoch than its last.
     epochs = [epoch for epoch in row.spec["snapshots"] if epoch <= row.spec["epochs"]]
     if epochs:
         learnt = np.array(epochs, dtype=np.float32)[:, None, None, None] / row.spec["epochs"]
         held |= {"snapshots": learnt * targets, "snapshot_epochs": np.array(epochs)}
     return held
+
+
+def levels(paper: Any) -> dict[str, Any]:
+    """Levels as the images of Fashion-MNIST set them for sigmoids, about; a protocol for all rows.
+
+    With targets in [-1, 1] there is a floor, and an order of images that moves it.
+    """
+    protocols = []
+    for row in paper.rows:
+        floor = 0.57 if row.spec["normalisation"]["mean"] else 0.0
+        means = {"constant": math.log(10), "floor": 0.0}
+        if row.task == "reconstruction":
+            means = {"zero": 0.68, "constant": 0.67, "mean_image": 0.35, "floor": floor}
+            means["mean_image_in_range"] = 0.66
+        averages = {
+            name: {"mean": mean, "batch_mean": mean + 0.001, "order_sd": 0.0004}
+            for name, mean in means.items()
+        }
+        protocols.append(
+            {
+                "rows": [row.id],
+                "task": row.task,
+                "normalisation": row.spec["normalisation"],
+                "output_range": [0.0, 1.0] if row.task == "reconstruction" else [None, None],
+                "batch_size": row.spec["batch_size"],
+                "levels": {"train": averages, "test": averages},
+                "pixel_floor": {"train": None, "test": None},
+            }
+        )
+    classes = {"train": [6000] * 10, "test": [1000] * 10}
+    of_images = {"classes": classes, "unreached": {}, "protocols": protocols}
+    return {"published": of_images, "measured": of_images}
+
+
+def write_diagnosis(paper: Any, results_root: Path, seeds: list[int]) -> None:
+    """The levels and the findings of a paper, from the runs that are there."""
+    from refashion.diagnosis.runs import diagnose, load_runs
+
+    folder = results_root / "evidence" / paper.key
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "levels.json").write_text(json.dumps(levels(paper)))
+    runs = load_runs(paper, results_root, seeds)
+    found = [asdict(finding) for finding in diagnose(paper, levels(paper), runs)]
+    (folder / "findings.json").write_text(json.dumps(found))
 
 
 def write_results(
@@ -410,8 +475,9 @@ def write_results(
     diverged: dict | None = None,
     scale: str = "paper",
 ) -> None:
-    """Runs, summaries and figures of every row; ``diverged`` maps (row id, seed) to an epoch."""
+    """All that a report is made of; ``diverged`` maps (row id, seed) to an epoch."""
     from refashion import evidence, figures
+    from refashion.claims.verdicts import evaluate
 
     targets: dict[str, dict[str, float]] = {}
     for table in paper.tables:
@@ -429,6 +495,10 @@ def write_results(
         ]
         summary = evidence.summarise(files)
         (results_root / paper.key / row.id / "summary.json").write_text(json.dumps(summary))
+    write_diagnosis(paper, results_root, seeds)
+    judged = results_root / "evidence" / paper.key / "claims.json"
+    judged.parent.mkdir(parents=True, exist_ok=True)
+    judged.write_text(json.dumps(evaluate(paper, results_root, seeds, levels={})))
     for figure in paper.figures:
         stem = results_root / "figures" / paper.key / figure["id"]
         figures.draw(

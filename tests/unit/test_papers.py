@@ -255,6 +255,7 @@ def test_names_notes_and_published_numbers_do_not_touch_the_hash(paper, load_cha
         donor["id"] = "renamed"
         data["rows"][index_of(data, "t8-pretrained")]["encoder"]["row"] = "renamed"
         data["figures"].clear()
+        data["claims"].clear()
 
     changed = load_changed(change)
     assert [row.spec_sha256 for row in changed.rows] == [row.spec_sha256 for row in paper.rows]
@@ -323,6 +324,18 @@ def change_row(index: int, **settings) -> Callable[[dict], None]:
 
 def matrix(row: str, count: int = 100) -> dict:
     return {"row": row, "label": "Figure 3", "published": [[count] * 10] * 10}
+
+
+def claim(*parts: dict, **keys) -> Callable[[dict], None]:
+    """A change that tests the first claim by these parts."""
+    named = {"id": "cap-P01", "place": "III", "text": "It is so.", "test": list(parts)}
+    return put("claims", 0, value=named | keys)
+
+
+LOWEST = {"metric": "val_loss", "at": "best"}
+BEST = {"form": "best", "row": "t5-base", "among": ["t5-sgd"]} | LOWEST
+BELOW = {"form": "below", "rows": ["t5-base"], "level": 0} | LOWEST
+CLASSES = {"form": "worst_recalled", "rows": ["t9-b256"], "classes": ["Shirt"]}
 
 
 # Rows by index: 4 t4-arch3-linear, 5 t4-arch3-nolinear, 6 t5-sgd, 12 t8-pretrained, 13 t8-scratch,
@@ -677,6 +690,141 @@ REFUSED = [
         "tables[0].metrics.val_error.unit",
         "'loss' does not fit epoch; allowed: epochs",
     ),
+    # claims
+    (claim(BEST | {"form": "bset"}), "claims[0].test[0].form", "'bset' is not one of best, worst"),
+    (
+        claim(BEST | {"rwo": "m"}),
+        "claims[0].test[0].rwo",
+        "'rwo' is no key here; did you mean 'row",
+    ),
+    (
+        claim(BEST | {"metric": "loss"}),
+        "claims[0].test[0].metric",
+        "'loss' is not the name of a metric",
+    ),
+    (claim(BEST | {"at": "end"}), "claims[0].test[0].at", "'end' is not best, final, kept, lowest"),
+    (
+        claim(CLASSES | {"classes": ["Shirts"]}),
+        "claims[0].test[0].classes[0]",
+        "'Shirts' is not one of T-shirt/top",
+    ),
+    (claim(), "claims[0].test", "[] is empty"),
+    (
+        claim({"form": "best"}),
+        "claims[0].test[0].row",
+        "is missing; needed here: row, among, metric",
+    ),
+    (
+        claim(BEST | {"level": 0}),
+        "claims[0].test[0].level",
+        "0 does nothing here; allowed: among, at, factor, form, margin, metric",
+    ),
+    (
+        claim(BEST | {"metric": "recall"}),
+        "claims[0].test[0].class",
+        "is missing; needed here: row, among, metric, class",
+    ),
+    (
+        claim(BEST | {"row": "t5-bas"}),
+        "claims[0].test[0].row",
+        "'t5-bas' is no row of this paper; did you mean 't5-base'?",
+    ),
+    (
+        claim(BEST | {"among": ["t5-sgd", "t4-arch2-nolinear"]}),
+        "claims[0].test[0].among[1]",
+        "'t4-arch2-nolinear' stands twice, or under another name; allowed: once",
+    ),
+    (
+        claim(BEST | {"among": ["t9-b256"]}),
+        "claims[0].test[0].among[0]",
+        "'t9-b256' is a classification; allowed: rows of one task",
+    ),
+    (
+        claim(BEST | {"metric": "val_accuracy"}),
+        "claims[0].test[0].row",
+        "'t5-base' is a reconstruction and has no val_accuracy",
+    ),
+    (
+        claim(BEST | {"minus": "test_loss"}),
+        "claims[0].test[0].row",
+        "'t5-base' has no test_loss: its test images are its validation set",
+    ),
+    (
+        claim(BEST | {"minus": "val_accuracy"}),
+        "claims[0].test[0].minus",
+        "'val_accuracy' is no loss; allowed: one, as val_loss",
+    ),
+    (
+        claim(BEST | {"metric": "epoch", "at": "final"}),
+        "claims[0].test[0].metric",
+        "epoch knows no better and worse",
+    ),
+    (
+        claim(BELOW | {"metric": "epoch"}),
+        "claims[0].test[0].at",
+        "best is not for epochs; allowed: final, kept, lowest",
+    ),
+    (
+        claim(BELOW | {"at": 31}),
+        "claims[0].test[0].rows[0]",
+        "'t5-base' has no val_loss of epoch 31; allowed: 1 to 30",
+    ),
+    (
+        claim(
+            {"form": "below", "rows": ["t5-base"], "metric": "snapshot_loss", "at": 0, "level": 0}
+        ),
+        "claims[0].test[0].rows[0]",
+        "'t5-base' has no snapshot_loss of epoch 0; allowed: []",
+    ),
+    (
+        claim(BELOW | {"relative": True}),
+        "claims[0].test[0].relative",
+        "true without minus or since; allowed: beside one of them",
+    ),
+    (
+        claim(BELOW | {"level": "mean_image", "minus": "train_loss"}),
+        "claims[0].test[0].level",
+        "'mean_image' is an error; allowed beside a loss alone",
+    ),
+    (
+        claim(BELOW | {"rows": ["t9-b256"], "level": "zero"}),
+        "claims[0].test[0].rows[0]",
+        "'t9-b256' is a classification; allowed beside zero: a reconstruction",
+    ),
+    (
+        claim({"form": "alike", "rows": ["t5-base", "t5-sgd"]} | LOWEST),
+        "claims[0].test[0].level",
+        "or among: one of the two is needed",
+    ),
+    (
+        claim({"form": "alike", "rows": ["t5-base", "t5-sgd"], "level": "zero"} | LOWEST),
+        "claims[0].test[0].level",
+        "'zero' is no width of a range; allowed: a number",
+    ),
+    (
+        claim({"form": "ranked", "rows": ["t5-base"]} | LOWEST),
+        "claims[0].test[0].rows",
+        "['t5-base'] has one row; allowed: two or more",
+    ),
+    (
+        claim(CLASSES | {"rows": ["t5-base"]}),
+        "claims[0].test[0].rows[0]",
+        "'t5-base' is a reconstruction; allowed: a classification",
+    ),
+    (
+        claim({"form": "falls", "rows": ["t5-base"], "metric": "epoch", "epochs": [1, 2]}),
+        "claims[0].test[0].metric",
+        "epoch has no value in every epoch",
+    ),
+    (claim(BEST, needs=1), "claims[0].needs", "1 of 1 parts; allowed: fewer than there are"),
+    (
+        claim(BEST | {"metric": ["val_loss", "train_loss"]}, BELOW, needs=1),
+        "claims[0].test[0].metric",
+        "are several parts; allowed beside needs: one metric",
+    ),
+    (claim(BEST | {"factor": 0.5}), "claims[0].why", "is missing; needed here, beside a threshold"),
+    (claim(BEST, untestable="So."), "claims[0].untestable", "stands beside test; allowed: one of"),
+    (drop("claims", 0, "test"), "claims[0].why", "without test; allowed: beside it"),
     # ids
     (append("tables", 0), "tables[5].id", "'table-4' is taken by tables[0].id"),
     (append("figures", 0), "figures[5].id", "'figure-1' is taken by figures[0].id"),

@@ -249,8 +249,26 @@ def test_smoke_reports_say_so_everywhere_and_others_nowhere(smoke, single):
         assert "smoke" not in report.lower()
 
 
-def test_claims_are_listed_as_not_graded(smoke):
-    assert "listed, not yet graded" in text_of(smoke[1]) and "made-P01" in smoke[1]
+def test_claims_have_a_verdict_its_evidence_and_a_count(smoke):
+    context, html, tex = smoke
+    tested, untestable = context["papers"][0]["claims"]
+    assert (tested["sign"], tested["verdict"], tested["seeds"]) == (
+        "✓",
+        "holds",
+        "2 of 2 seeds for it",
+    )
+    assert untestable["verdict"] == "not tested" and untestable["note"] == "A judgement."
+    (part,) = tested["parts"]
+    assert part["tested"] == (
+        "Validation loss at its best epoch is lower for t1-wide than 0.999 times that of t1-small."
+    )
+    assert re.fullmatch(r"\+0\.\d+ \[\+0\.\d+, \+0\.\d+\]", part["effect"])
+    assert tested["note"] == "t1-small diverged (seed 0)."
+    counted = "Of 2 claims: 1 holds and 1 is not tested."
+    for report in (text_of(html), " ".join(tex.split())):
+        assert counted in report and "A thousandth is ours." in report
+    assert part["effect"] in text_of(html)
+    assert r"{\ensuremath{\checkmark}} \textbf{holds} \(\cdot\) 2 of 2 seeds for it" in tex
 
 
 def test_html_is_one_file_without_scripts(smoke):
@@ -302,8 +320,51 @@ def test_none_is_never_printed(smoke, tmp_path, name):
 
 
 def test_a_figure_that_was_not_drawn_is_named(tmp_path):
+    paper = synthetic.paper(note="plain")
+    synthetic.write_results(paper, tmp_path, [0])
+    (tmp_path / "figures/made2020/figure-1.svg").unlink()
     with pytest.raises(UserError, match=r"figures/made2020/figure-1\.svg: not there"):
-        reporting.build_context(config([0]), [synthetic.paper()], tmp_path, "paper", RUN)
+        reporting.build_context(config([0]), [paper], tmp_path, "paper", RUN)
+
+
+def test_a_paper_that_was_not_diagnosed_is_named(tmp_path):
+    paper = synthetic.paper(note="plain")
+    synthetic.write_results(paper, tmp_path, [0])
+    (tmp_path / "evidence/made2020/findings.json").unlink()
+    with pytest.raises(UserError, match=r"made2020/findings\.json: not there; diagnose the paper"):
+        reporting.build_context(config([0]), [paper], tmp_path, "paper", RUN)
+
+
+def test_findings_are_told_and_counted_in_both_formats(smoke):
+    context, html, tex = smoke
+    paper = context["papers"][0]
+    (finding,) = paper["findings"]
+    assert finding["title"] == "Errors that are mostly floor"
+    assert finding["tables"] == [{"label": "Table I", "anchor": "made2020-table-1"}]
+    assert finding["rows"] == "t1-small and t1-wide"
+    assert context["overview"]["lines"][0]["findings"] == "1"
+    for report in (text_of(html), " ".join(tex.split())):
+        assert finding["title"] in report and finding["consequence"] in report
+        assert "an excess of 0.0200 to 0.0300 over a floor of 0.5700" in report
+        assert "anything found that does not fit" in report  # of the other papers
+    assert 'href="#made2020-findings"' in html and 'id="made2020-findings"' in html
+
+
+def test_excess_over_the_floor_stands_beside_errors_that_have_one(smoke):
+    made, stopping, silent = (paper["excess"] for paper in smoke[0]["papers"])
+    train, val = made["panels"]
+    assert val["label"] == "Min. error, validation"
+    assert val["groups"] == ["Published", "Measured"]
+    published, measured = val["lines"][1]["numbers"]
+    assert published == ["0.5900", "0.5700", "0.0200"]
+    error, floor, excess = (float(number) for number in measured)
+    assert floor == 0.571 and excess == pytest.approx(error - floor, abs=1.1e-4)
+    assert train["lines"][2]["ours"] and train["lines"][2]["numbers"][0] == ["–"] * 3
+    assert "by about 0.0004" in made["note"]
+    assert stopping["panels"] == []
+    # Of a paper that prints no number there are ours alone.
+    assert {tuple(panel["groups"]) for panel in silent["panels"]} == {("Measured",)}
+    assert silent["note"] == ""
 
 
 def test_rows_that_were_not_trained_are_told(tmp_path):

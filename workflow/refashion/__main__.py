@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -54,6 +55,47 @@ def summarise(arguments: argparse.Namespace) -> None:
 
     summary = evidence.summarise(arguments.metrics)
     arguments.out.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def levels(arguments: argparse.Namespace) -> None:
+    from refashion import dataset, papers
+    from refashion.diagnosis import levels
+
+    paper = papers.load_paper(arguments.paper)
+    described = {
+        file: levels.describe(paper, dataset.load(file))
+        for file in {arguments.published_images, arguments.dataset}
+    }
+    found = {
+        "published": described[arguments.published_images],
+        "measured": described[arguments.dataset],
+    }
+    arguments.out.write_text(json.dumps(found) + "\n")
+
+
+def claims(arguments: argparse.Namespace) -> None:
+    from refashion import papers
+    from refashion.claims import verdicts
+    from refashion.diagnosis import levels
+
+    paper = papers.load_paper(arguments.paper)
+    measured = levels.load(paper, arguments.results)["measured"]
+    judged = verdicts.evaluate(paper, arguments.results, arguments.seeds, measured)
+    arguments.out.write_text(json.dumps(judged, indent=2) + "\n")
+
+
+def diagnose(arguments: argparse.Namespace) -> None:
+    from refashion import papers
+    from refashion.diagnosis import levels, runs
+
+    paper = papers.load_paper(arguments.paper)
+    found = runs.diagnose(
+        paper,
+        levels.load(paper, arguments.results),
+        runs.load_runs(paper, arguments.results, arguments.seeds),
+    )
+    findings = [dataclasses.asdict(finding) for finding in found]
+    arguments.out.write_text(json.dumps(findings, indent=2) + "\n")
 
 
 def figure(arguments: argparse.Namespace) -> None:
@@ -145,6 +187,26 @@ def parser() -> argparse.ArgumentParser:
     summary = verb(summarise, "Summarise one row's trainings over its seeds.")
     summary.add_argument("metrics", type=Path, nargs="+", help="metrics.json of each seed")
     summary.add_argument("--out", type=Path, required=True)
+
+    images = verb(levels, "Compute what errors are without learning, and what none can remove.")
+    images.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    images.add_argument("--dataset", type=Path, required=True, help="the images of the runs")
+    images.add_argument(
+        "--published-images", type=Path, default=DATASET, help=f"the whole data set ({DATASET})"
+    )
+    images.add_argument("--out", type=Path, required=True)
+
+    suspicions = verb(diagnose, "Find what published numbers and runs give away.")
+    suspicions.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    suspicions.add_argument("--results", type=Path, required=True, help="results/<scale>")
+    suspicions.add_argument("--seeds", type=int, nargs="+", required=True)
+    suspicions.add_argument("--out", type=Path, required=True)
+
+    graded = verb(claims, "Test the claims of a paper on its runs.")
+    graded.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    graded.add_argument("--results", type=Path, required=True, help="results/<scale>")
+    graded.add_argument("--seeds", type=int, nargs="+", required=True)
+    graded.add_argument("--out", type=Path, required=True)
 
     drawing = verb(figure, "Draw one figure of a paper from its rows' results.")
     drawing.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")

@@ -54,7 +54,7 @@ def check_tables(
                 continue
             known_settings |= ({*row.spec} - {"parameters"}) | {*row.spec["parameters"]}
             for metric in metrics.values():
-                for reason in _unmeasured(row, metric["metric"]):
+                for reason in unmeasured(row, metric["metric"]):
                     problems.add(f"{at_line}.row", f"{show(line['row'])} {reason}")
         for position, setting in enumerate(table["settings"]):
             if known_settings and setting not in known_settings:
@@ -86,7 +86,7 @@ def _unit(metric: str) -> str:
     return "percent" if "accuracy" in metric else "loss"
 
 
-def _unmeasured(row: Row, metric: str) -> Iterator[str]:
+def unmeasured(row: Row, metric: str) -> Iterator[str]:
     """Why a row has no such metric; ``metric`` may be a series (``test``) or a column of it."""
     if "accuracy" in metric and row.task == "reconstruction":
         yield f"is a reconstruction and has no {metric}; allowed: a classification"
@@ -177,7 +177,7 @@ def check_figures(
                     at_row, f"{show(name)} is a {row.task}; allowed for {what}: a {needed}"
                 )
             for series in figure.get("series", ()):
-                for reason in _unmeasured(row, series):
+                for reason in unmeasured(row, series):
                     problems.add(at_row, f"{show(name)} {reason}")
             if kind == "snapshots" and not row.spec["snapshots"]:
                 problems.add(at_row, f"{show(name)} has none; allowed: a row with snapshots")

@@ -7,14 +7,20 @@ import unicodedata
 from typing import Any
 from urllib.parse import quote
 
-from pylatexenc.latexencode import UnicodeToLatexEncoder
+from pylatexenc.latexencode import (
+    RULE_DICT,
+    UnicodeToLatexConversionRule,
+    UnicodeToLatexEncoder,
+)
 
 
 class Latex(str):
     """Text that is LaTeX already and must not be escaped."""
 
 
+_TICK = UnicodeToLatexConversionRule(RULE_DICT, {ord("✓"): r"\ensuremath{\checkmark}"})
 _ENCODER = UnicodeToLatexEncoder(
+    conversion_rules=[_TICK, "defaults"],
     unknown_char_policy=lambda character: f"[U+{ord(character):04X}]",
     unknown_char_warning=False,
     replacement_latex_protection="braces-all",

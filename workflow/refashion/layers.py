@@ -7,7 +7,7 @@ A shape is ``(features,)`` or ``(channels, height, width)``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 
 Shape = tuple[int, ...]
 
@@ -141,6 +141,19 @@ Layer = Conv | ConvTranspose | MaxPool | Flatten | Unflatten | Linear | Sigmoid 
 IMAGE: Shape = (1, 28, 28)
 
 
+def _sources(layer: Conv | MaxPool | ConvTranspose, row: int, rows: int) -> list[int]:
+    """Of ``rows`` rows of its input, those that a row of a layer's output is computed from."""
+    if isinstance(layer, ConvTranspose):
+        return [
+            i for i in range(rows) if 0 <= row + layer.padding - i * layer.stride < layer.kernel
+        ]
+    if isinstance(layer, MaxPool):
+        first, size = row * layer.size, layer.size
+    else:
+        first, size = row * layer.stride - layer.padding, layer.kernel
+    return [i for i in range(first, first + size) if 0 <= i < rows]
+
+
 @dataclass(frozen=True)
 class Network:
     """An encoder and what stands on it: a decoder (reconstruction) or a classifier's head.
@@ -174,6 +187,34 @@ class Network:
             shape = layer.output_shape(shape)
             shapes.append(shape)
         return tuple(shapes)
+
+    @property
+    def output_range(self) -> tuple[float, float]:
+        """(lowest, highest) value that an output can take, as the last activation has it."""
+        for layer in reversed(self.layers):
+            if isinstance(layer, Sigmoid):
+                return 0.0, 1.0
+            if getattr(layer, "relu", False):
+                return 0.0, inf
+            if not isinstance(layer, Flatten | Unflatten | MaxPool):
+                break
+        return -inf, inf
+
+    def unreached_rows(self) -> list[int]:
+        """Rows, and likewise columns, of the output that no pixel of the input has a way to.
+
+        A transposed convolution leaves them behind where its output_padding adds what no kernel
+        covers: they show its bias, and are the same for every image.
+        """
+        reached = [True] * IMAGE[-1]
+        for layer, shape in zip(self.layers, self.shapes(), strict=True):
+            match layer:
+                case Conv() | MaxPool() | ConvTranspose():
+                    sources = [_sources(layer, row, len(reached)) for row in range(shape[-1])]
+                    reached = [any(reached[source] for source in of_row) for of_row in sources]
+                case Linear() | Unflatten():
+                    reached = [True] * shape[-1]
+        return [row for row, is_reached in enumerate(reached) if not is_reached]
 
     @property
     def code_shape(self) -> Shape:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from refashion.checked_yaml import Problems, check_schema, read_yaml, show, unknown
+from refashion.claims.checks import check_claims
 from refashion.errors import UserError
 from refashion.exhibits import (
     check_confusion_matrices,
@@ -47,7 +48,7 @@ class Paper:
     confusion_matrices: list[dict[str, Any]]
     figures: list[dict[str, Any]]
     assumptions: list[dict[str, str]]
-    claims: list[dict[str, str]]
+    claims: list[dict[str, Any]]
 
     def row(self, name: str) -> Row:
         """The row with this id or alias.
@@ -93,6 +94,7 @@ def load_paper(path: Path | str) -> Paper:
     check_confusion_matrices(matrices, rows, names, problems)
     printed = {names.get(matrix["row"]) for _, matrix in matrices}
     check_figures(figures, rows, names, printed, problems)
+    check_claims(sound("claims"), rows, names, problems)
     # Tables and figures share the anchors of one report.
     check_unique_ids({"tables": tables, "figures": figures}, problems)
     for section in ("assumptions", "claims"):

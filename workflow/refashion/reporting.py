@@ -14,8 +14,11 @@ from typing import Any
 import jinja2
 
 from refashion import evidence, latex
+from refashion.claims import verdicts
+from refashion.claims.words import count_verdicts, present
+from refashion.diagnosis import findings, levels
 from refashion.errors import UserError
-from refashion.tables import tabulate, tabulate_confusion
+from refashion.tables import tabulate, tabulate_confusion, tabulate_excess
 from refashion.wording import (
     NONE,
     capital,
@@ -141,6 +144,28 @@ def _assumption(assumption: Mapping[str, Any]) -> dict[str, str]:
         "why": sentence(assumption["why"]),
         "alternatives": sentence(assumption["alternatives"]),
         "evidence": sentence(capital(EVIDENCE[assumption["evidence"]])),
+    }
+
+
+def _finding(paper: Any, finding: findings.Finding) -> dict[str, Any]:
+    labels = {table["id"]: table["label"] for table in paper.tables}
+    return {
+        "title": findings.KINDS[finding.kind],
+        "tables": [
+            {"label": labels[table], "anchor": f"{paper.key}-{table}"} for table in finding.tables
+        ],
+        # Where it is about most of a paper its rows are named in the evidence, if they matter.
+        "rows": listed(finding.rows) if len(finding.rows) <= 4 else f"{len(finding.rows)} rows",
+        "evidence": finding.evidence,
+        "consequence": finding.consequence,
+    }
+
+
+def _claims(paper: Any, results_root: Path) -> dict[str, Any]:
+    judged = verdicts.load(paper, results_root)
+    return {
+        "claims": [present(claim, judged[claim["id"]]) for claim in paper.claims],
+        "claims_counted": count_verdicts(list(judged.values())),
     }
 
 
@@ -294,6 +319,7 @@ def _diverged_runs(summaries: Mapping[str, dict]) -> str:
 def _paper(
     paper: Any,
     numbers: list[dict],
+    found: Sequence[findings.Finding],
     summaries: Mapping[str, dict],
     results_root: Path,
     seeds: Sequence[int],
@@ -310,11 +336,10 @@ def _paper(
         "tables": [tabulate(paper, table, summaries) for table in paper.tables]
         + [tabulate_confusion(paper, matrix, summaries) for matrix in paper.confusion_matrices],
         "figures": [_figure(paper, figure, results_root, seeds) for figure in paper.figures],
+        "findings": [_finding(paper, finding) for finding in found],
+        "excess": tabulate_excess(paper, levels.load(paper, results_root), summaries),
         "assumptions": [_assumption(assumption) for assumption in paper.assumptions],
-        "claims": [
-            {"id": claim["id"], "place": claim["place"], "text": sentence(claim["text"])}
-            for claim in paper.claims
-        ],
+        **_claims(paper, results_root),
         "rows": _inventory(paper, summaries),
     }
 
@@ -325,6 +350,7 @@ def _paper(
 def _overview(
     papers: Sequence[Any],
     numbers: Mapping[str, list[dict]],
+    found: Mapping[str, Sequence[findings.Finding]],
     summaries: Mapping[str, Mapping[str, dict]],
     seeds: Sequence[int],
 ) -> dict[str, Any]:
@@ -348,6 +374,7 @@ def _overview(
                 "rows": _rows_trained(paper, of_rows),
                 "numbers": _numbers_compared(numbers[paper.key]),
                 "medians": [medians.get(kind, NONE) for kind in columns],
+                "findings": str(len(found[paper.key])),
                 "figures": str(len(paper.figures)),
                 "seeds": str(len(seeds)),
                 "diverged": _diverged_runs(of_rows),
@@ -433,7 +460,7 @@ def build_context(
     as not run.
 
     Raises:
-        UserError: a figure has not been drawn.
+        UserError: a figure has not been drawn, or a paper not diagnosed.
     """
     root, seeds = Path(results_root), config["seeds"]
     summaries = {paper.key: evidence.load_summaries(paper, root) for paper in papers}
@@ -441,15 +468,17 @@ def build_context(
         paper.key: evidence.published_numbers(paper, summaries[paper.key], config["margins"])
         for paper in papers
     }
+    found = {paper.key: findings.load(paper, root) for paper in papers}
     return {
         "title": TITLE if len(papers) > 1 else f"{papers[0].key}, rerun",
         "smoke": scale == "smoke",
         "banner": BANNER if scale == "smoke" else "",
         "date": run["date"],
         "spread": _spread(seeds),
-        "overview": _overview(papers, numbers, summaries, seeds),
+        "overview": _overview(papers, numbers, found, summaries, seeds),
         "papers": [
-            _paper(paper, numbers[paper.key], summaries[paper.key], root, seeds) for paper in papers
+            _paper(paper, numbers[paper.key], found[paper.key], summaries[paper.key], root, seeds)
+            for paper in papers
         ],
         "run": _run(run, config, scale, papers, summaries),
     }

@@ -5,6 +5,11 @@ import json
 
 TEMPLATES = ["report.html.j2", "report.tex.j2", "style.css.j2"]
 REPORT_CODE = [
+    "claims/verdicts",
+    "claims/words",
+    "diagnosis/findings",
+    "diagnosis/levels",
+    "diagnosis/runs",
     "evidence",
     "figures/shared",
     "latex",
@@ -29,6 +34,11 @@ for document, covered in DOCUMENTS.items():
             f"report{suffix}"
         input:
             summaries=[f"{RESULTS}/{row.paper}/{row.id}/summary.json" for row in rows],
+            diagnoses=[
+                f"{RESULTS}/evidence/{paper.key}/{file}.json"
+                for paper in covered
+                for file in ("levels", "findings", "claims")
+            ],
             figures=[f"{figure}.svg" for figure in drawn],
             papers=[paper.file for paper in covered],
             templates=[f"report/templates/{template}" for template in TEMPLATES],

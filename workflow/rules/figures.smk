@@ -1,6 +1,6 @@
 # Figures: one rule per figure of a paper, from the trainings of the rows that it shows.
 
-ANALYSIS_CODE = [
+FIGURES_CODE = [
     f"workflow/refashion/figures/{module}.py"
     for module in ("__init__", "shared", "charts", "matrices", "images")
 ]
@@ -29,7 +29,7 @@ for paper in PAPERS:
                     for seed in SEEDS
                     for file in ("metrics.json", "history.csv", "outputs.safetensors")
                 ],
-                code=ANALYSIS_CODE,
+                code=FIGURES_CODE,
             output:
                 svg=f"{stem}.svg",
                 pdf=f"{stem}.pdf",

@@ -1,0 +1,606 @@
+"""Claims: every form on hand-made runs, verdicts over seeds, and what all forms must keep to."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from refashion import papers
+from refashion.claims import checks, forms, words
+from refashion.claims import verdicts as claims
+from refashion.claims.forms import NotTestedError, Run, effects
+from refashion.errors import UserError
+from refashion.figures.shared import CLASS_NAMES
+
+ROOT = Path(__file__).parents[2]
+PAPERS = sorted((ROOT / "workflow/papers").glob("*.yaml"))
+LOSS = {"metric": "val_loss", "at": "final"}
+ACCURACY = {"metric": "val_accuracy", "at": "final"}
+
+
+def run(row="a", status="completed", confusion=None, outputs=None, epochs=None, **columns) -> Run:
+    """A run with these columns: a number is that of its one epoch, a list has one for every."""
+    columns = {name: np.atleast_1d(values).tolist() for name, values in columns.items()}
+    length = max(map(len, columns.values()), default=1)
+    history = [
+        {"epoch": float(index + 1)} | {name: values[index] for name, values in columns.items()}
+        for index in range(length)
+    ]
+    lowest = min(history, key=lambda line: line.get("val_loss", 0))
+    pick = {name: max if "accuracy" in name else min for name in columns}
+    metrics = {
+        "row": row,
+        "status": status,
+        "confusion": confusion,
+        "epochs": length,
+        "spec": {"epochs": epochs or length},
+        "final": history[-1],
+        "kept": history[0],
+        "lowest": lowest,
+        "best": {name: {"value": pick[name](values)} for name, values in columns.items()},
+    }
+    return Run(metrics, history, outputs or {})
+
+
+def losses(**values) -> dict[str, Run]:
+    """One run a row, with this validation loss."""
+    return {row: run(row, val_loss=value) for row, value in values.items()}
+
+
+def counts(**cells) -> list[list[int]]:
+    """A confusion matrix of 100 images a class; ``t6_0=30``: 30 of class 6 are taken for 0."""
+    matrix = 100 * np.eye(10, dtype=int)
+    for cell, images in cells.items():
+        true, predicted = map(int, cell[1:].split("_"))
+        matrix[true, predicted] += images
+        matrix[true, true] -= images
+    return matrix.tolist()
+
+
+def level(row, metric, name):
+    return {"zero": 0.2, "mean_image": 0.08}[name]
+
+
+# ---- forms --------------------------------------------------------------------------------------
+
+SHIRT = counts(t6_0=30, t6_2=10, t0_6=20, t5_7=5)
+STRIPE = np.zeros((28, 28))
+STRIPE[-3:] = 0.5  # 84 pixels of the 159 in the last three rows and columns
+
+CASES = [
+    # (part, runs, effects)
+    (
+        {"form": "best", "row": "a", "among": ["b", "c"]} | LOSS,
+        losses(a=1, b=3, c=2),
+        {"b": 2, "c": 1},
+    ),
+    ({"form": "best", "row": "a", "among": ["b"]} | LOSS, losses(a=3, b=2), {"b": -1}),
+    (
+        {"form": "best", "row": "a", "among": ["b"]} | ACCURACY,
+        {row: run(row, val_accuracy=v) for row, v in {"a": 0.75, "b": 0.5}.items()},
+        {"b": 0.25},
+    ),
+    (
+        {"form": "best", "row": "a", "among": ["b"], "factor": 0.5} | LOSS,
+        losses(a=1, b=3),
+        {"b": 0.5},
+    ),
+    ({"form": "best", "row": "a", "among": ["b"], "margin": 3} | LOSS, losses(a=1, b=3), {"b": -1}),
+    (
+        {"form": "worst", "row": "a", "among": ["b", "c"]} | LOSS,
+        losses(a=3, b=1, c=2),
+        {"b": 2, "c": 1},
+    ),
+    ({"form": "worst", "row": "a", "among": ["b"], "factor": 2} | LOSS, losses(a=3, b=1), {"b": 1}),
+    (
+        {"form": "worst", "row": "a", "among": ["b"], "margin": 0.125} | ACCURACY,
+        {row: run(row, val_accuracy=v) for row, v in {"a": 0.5, "b": 0.75}.items()},
+        {"b": 0.125},
+    ),
+    # Under minus, less is better, of accuracies too: a gap.
+    (
+        {"form": "worst", "row": "a", "among": ["b"], "minus": "val_accuracy"}
+        | {"metric": "train_accuracy", "at": "final"},
+        {
+            "a": run("a", train_accuracy=1, val_accuracy=0.5),
+            "b": run("b", train_accuracy=0.75, val_accuracy=0.5),
+        },
+        {"b": 0.25},
+    ),
+    (
+        {"form": "ranked", "rows": ["a", "b", "c"]} | LOSS,
+        losses(a=1, b=4, c=2),
+        {"a, b": 3, "b, c": -2},
+    ),
+    ({"form": "alike", "rows": ["a", "b"], "level": 3} | LOSS, losses(a=1, b=3), {"range": 1}),
+    (
+        {"form": "alike", "rows": ["a", "b"], "among": ["b", "c"]} | LOSS,
+        losses(a=1, b=3, c=8),
+        {"range": 3},
+    ),
+    ({"form": "below", "rows": ["a", "b"], "level": 2} | LOSS, losses(a=1, b=3), {"a": 1, "b": -1}),
+    ({"form": "above", "rows": ["a", "b"], "level": 2} | LOSS, losses(a=1, b=3), {"a": -1, "b": 1}),
+    (
+        {"form": "below", "rows": ["a"], "level": "mean_image", "factor": 0.5} | LOSS,
+        losses(a=0.03),
+        {"a": 0.01},
+    ),
+    ({"form": "near", "rows": ["a"], "level": "zero", "by": 0.5} | LOSS, losses(a=0.3), {"a": 0.4}),
+    (
+        {"form": "near", "rows": ["a"], "by": 0.5, "minus": "train_loss"} | LOSS,
+        {"a": run(val_loss=1, train_loss=3)},
+        {"a": -1.5},
+    ),
+    (
+        {"form": "near", "rows": ["a"], "by": 1, "minus": "train_loss", "relative": True} | LOSS,
+        {"a": run(val_loss=3, train_loss=2)},
+        {"a": 0.5},
+    ),
+    (
+        {"form": "below", "rows": ["a"], "level": 0, "since": 2, "relative": True} | LOSS,
+        {"a": run(val_loss=[9, 4, 3])},
+        {"a": 0.25},
+    ),
+    (
+        {"form": "above", "rows": ["a"], "level": 0, "since": "kept", "minus": "train_loss"} | LOSS,
+        {"a": run(val_loss=[2, 5], train_loss=[1, 1])},
+        {"a": 3},
+    ),
+    (
+        {
+            "form": "near",
+            "rows": ["a"],
+            "metric": "epoch",
+            "at": "final",
+            "since": "lowest",
+            "by": 0.5,
+        },
+        {"a": run(val_loss=[3, 1, 2])},
+        {"a": -0.5},
+    ),
+    (
+        {"form": "above", "rows": ["a"], "metric": "epochs_saved", "level": 0.5},
+        {"a": run(val_loss=[3, 1, 2], epochs=5)},
+        {"a": 1.5},
+    ),
+    (
+        {"form": "fails", "rows": ["a", "b", "c", "d"], "level": "mean_image"} | LOSS,
+        losses(a=0.1, b=0.06, c=5) | {"d": run("d", status="diverged")},
+        {"a": 0.25, "b": -0.25, "c": 1, "d": 1},
+    ),
+    (
+        {"form": "flattens", "rows": ["a"], "metric": "val_loss", "share": 0.4, "factor": 0.25},
+        {"a": run(val_loss=[9, 5, 4, 3.5, 3.25])},  # the first 4, the last 0.75
+        {"a": 0.25},
+    ),
+    (
+        {"form": "falls", "rows": ["a"], "metric": "val_loss", "epochs": [1, 2, 3]},
+        {"a": run(val_loss=[3, 1, 2])},
+        {"a, 1 to 2": 2, "a, 2 to 3": -1},
+    ),
+    (
+        {"form": "falls", "rows": ["a"], "metric": "snapshot_loss", "epochs": [0, 5]},
+        {
+            "a": run(
+                outputs={
+                    "snapshot_epochs": np.array([0, 5]),
+                    "snapshots": np.stack([np.full((10, 28, 28), 3.0), np.ones((10, 28, 28))]),
+                    "targets": np.zeros((10, 28, 28)),
+                }
+            )
+        },
+        {"a, 0 to 5": 8},
+    ),
+    (
+        {"form": "above", "rows": ["a"], "metric": "recall", "class": "Shirt", "level": 0.5},
+        {"a": run(confusion=SHIRT)},
+        {"a": 0.1},
+    ),
+    (
+        {
+            "form": "above",
+            "rows": ["a"],
+            "metric": "errors_within",
+            "sets": [["T-shirt/top", "Shirt"], ["Sandal", "Sneaker"]],
+            "level": 0.5,
+        },
+        {"a": run(confusion=SHIRT)},  # 55 of 65
+        {"a": 55 / 65 - 0.5},
+    ),
+    *(
+        (
+            {"form": "above", "rows": ["a"], "metric": "output_std", "over": over, "edge": 3}
+            | {"level": 0},
+            {"a": run(outputs={"output_std": STRIPE})},
+            {"a": value},
+        )
+        for over, value in (("mean", 0.5 * 84 / 159), ("median", 0.5), ("max", 0.5))
+    ),
+    (
+        {"form": "images_improved", "row": "a", "among": ["b"], "share": 0.5},
+        {
+            "a": run("a", outputs={"image_loss": np.array([1, 1, 1, 9])}),
+            "b": run("b", outputs={"image_loss": np.array([2, 2, 2, 2])}),
+        },
+        {"b": 0.25},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("part", "runs", "expected"), CASES, ids=[f"{i}-{c[0]['form']}" for i, c in enumerate(CASES)]
+)
+def test_a_form_gives_what_can_be_counted_by_hand(part, runs, expected):
+    assert effects(part, runs, level) == pytest.approx(expected)
+    assert effects(part | {"not": True}, runs, level) == pytest.approx(
+        {name: -value for name, value in expected.items()}
+    )
+
+
+def test_classes_are_held_against_each_other_class():
+    runs = {"a": run(confusion=SHIRT)}
+    worst = effects({"form": "worst_recalled", "rows": ["a"], "classes": ["Shirt"]}, runs)
+    assert len(worst) == 9 and worst["a, Shirt and T-shirt/top"] == pytest.approx(0.2)
+    best = effects({"form": "best_recalled", "rows": ["a"], "classes": ["Bag", "Sandal"]}, runs)
+    assert len(best) == 2 * 8 and min(best.values()) == pytest.approx(-0.05)
+    taken = effects({"form": "taken_for", "rows": ["a"], "class": "Shirt", "as": "Pullover"}, runs)
+    assert len(taken) == 8 and taken["a, Pullover and T-shirt/top"] == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize(
+    ("part", "runs", "said"),
+    [
+        ({"rows": ["a"]} | LOSS, {}, "a was not run"),
+        ({"rows": ["a"]} | LOSS, {"a": run(status="diverged")}, "a diverged"),
+        ({"rows": ["a"]} | LOSS | {"at": 180}, losses(a=1), "a has no val_loss after epoch 180"),
+        ({"rows": ["a"], "metric": "recall", "class": "Bag"}, losses(a=1), "a has no confusion"),
+        (
+            {"rows": ["a"], "metric": "output_std", "over": "max", "edge": 3},
+            losses(a=1),
+            "a has no output_std in outputs.safetensors",
+        ),
+        (
+            {"rows": ["a"], "metric": "errors_within", "sets": [["Bag"]]},
+            {"a": run(confusion=counts())},
+            "a makes no errors",
+        ),
+        (
+            {"rows": ["a"], "form": "flattens", "metric": "val_loss", "share": 0.1, "factor": 1},
+            losses(a=1),
+            "a was trained for 1 epoch only",
+        ),
+    ],
+)
+def test_what_a_run_lacks_is_told(part, runs, said):
+    with pytest.raises(NotTestedError, match=said):
+        effects({"form": "below", "level": 0} | part, runs)
+
+
+# ---- verdicts -----------------------------------------------------------------------------------
+
+
+def test_the_interval_is_that_of_student():
+    # Mean 2, standard deviation 1, n = 3: t of 2 degrees of freedom at 97.5 % is 4.30265.
+    assert claims.mean_interval([1, 2, 3]) == pytest.approx(
+        [2 - 4.30265 / math.sqrt(3), 2 + 4.30265 / math.sqrt(3)], rel=1e-5
+    )
+    assert claims.mean_interval([1]) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([1, 1.1, 1.2], "holds"),
+        ([-1, -1.1, -1.2], "does not hold"),
+        ([1, 2, -1], "undecided"),
+        ([1, 5], "undecided"),  # both above 0, and the interval is not
+        ([0.5, 0.5], "holds"),  # the same with every seed
+        ([0, 0], "undecided"),
+        ([7], "undecided"),
+    ],
+)
+def test_an_effect_is_judged_by_its_interval(values, verdict):
+    assert claims.judge(values) == verdict
+
+
+YES, NO, OPEN, UNTESTED = claims.VERDICTS
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "needs", "verdict"),
+    [
+        ([YES, YES], 2, YES),
+        ([YES, NO], 2, NO),
+        ([YES, OPEN], 2, OPEN),
+        ([NO, UNTESTED], 2, NO),
+        ([YES, UNTESTED], 2, UNTESTED),
+        ([YES, NO, YES], 2, YES),
+        ([NO, NO, YES], 2, NO),
+        ([OPEN, NO, YES], 2, OPEN),
+        ([NO, UNTESTED, YES], 1, YES),
+    ],
+)
+def test_a_claim_holds_if_as_many_parts_do_as_it_needs(verdicts, needs, verdict):
+    assert claims.combine(verdicts, needs) == verdict
+
+
+def paper_of(*rows: str) -> synthetic.Paper:
+    made = tuple(
+        synthetic.Row("made2020", row, synthetic._spec(), aliases=(f"{row}2",)) for row in rows
+    )
+    return synthetic.Paper("made2020", "made2020.yaml", {}, {}, made, [], [])
+
+
+def evaluated(test, runs, **keys):
+    claim = {"id": "made-P01", "place": "III", "text": "So", "test": test} | keys
+    return claims.evaluate_claim(claim, paper_of("a", "b", "c"), runs, level)
+
+
+BEST = {"form": "best", "row": "a", "among": ["b2", "c"]} | LOSS
+
+
+def test_seeds_are_pairs_and_the_least_effect_decides():
+    runs = {
+        0: losses(a=1.0, b=2.0, c=1.1),
+        1: losses(a=5.0, b=6.01, c=5.1),  # far from the other seed, and the differences are not
+    }
+    result = evaluated([BEST], runs)
+    (part,) = result["parts"]
+    assert result["verdict"] == part["verdict"] == "holds"
+    assert result["holds_in"] == result["seeds"] == [0, 1]
+    assert part["effects"] == {"b": pytest.approx([1, 1.01]), "c": pytest.approx([0.1, 0.1])}
+    assert part["decides"] == "c" and part["interval"] == pytest.approx([0.1, 0.1])
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_what_decides_bears_out_the_verdict():
+    # Against b the mean is the lower, and its interval holds 0; against c it does not hold.
+    runs = {
+        seed: losses(a=0.0, b=b, c=c)
+        for seed, (b, c) in enumerate([(-9, -1), (5, -1.1), (-8, -1.2)])
+    }
+    (part,) = evaluated([BEST], runs)["parts"]
+    assert (part["verdict"], part["decides"]) == ("does not hold", "c")
+    assert part["interval"][1] < 0
+    (part,) = evaluated([BEST | {"not": True}], runs)["parts"]
+    assert (part["verdict"], part["decides"]) == ("holds", "c")
+    assert part["interval"][0] > 0 and part["holds_in"] == [0, 1, 2]
+
+
+def test_one_seed_decides_nothing_and_is_counted():
+    result = evaluated([BEST], {4: losses(a=1, b=2, c=3)})
+    assert (result["verdict"], result["note"]) == ("undecided", "One seed was run.")
+    assert (result["seeds"], result["holds_in"]) == ([4], [4])
+    assert result["parts"][0]["interval"] is None
+
+
+def test_seeds_that_differ_leave_it_undecided():
+    runs = {0: losses(a=1, b=2, c=3), 1: losses(a=3, b=2, c=1), 2: losses(a=1, b=3, c=2)}
+    result = evaluated([BEST], runs)
+    assert (result["verdict"], result["holds_in"]) == ("undecided", [0, 2])
+
+
+def test_a_row_that_diverged_or_was_not_run_leaves_its_seed_out():
+    runs = {
+        0: losses(a=1, b=2, c=3),
+        1: losses(a=1, b=2) | {"c": run("c", status="diverged")},
+        2: losses(a=1, b=2.1, c=3),
+    }
+    result = evaluated([BEST], runs)
+    assert (result["verdict"], result["seeds"]) == ("holds", [0, 2])
+    assert result["note"] == "c diverged (seed 1)."
+    result = evaluated([BEST], {seed: losses(a=1, b=2) for seed in (0, 1)})
+    assert (result["verdict"], result["note"]) == ("not tested", "c was not run.")
+    assert result["parts"][0]["mean"] is None
+
+
+def test_several_metrics_are_several_parts():
+    rows = {"a": (1, 0.9), "b": (2, 0.8), "c": (3, 0.95)}
+    runs = {
+        seed: {row: run(row, val_loss=loss, val_accuracy=acc) for row, (loss, acc) in rows.items()}
+        for seed in (0, 1)
+    }
+    test = [BEST | {"metric": ["val_loss", "val_accuracy"]}]
+    result = evaluated(test, runs)
+    assert [part["verdict"] for part in result["parts"]] == ["holds", "does not hold"]
+    assert (result["verdict"], result["holds_in"]) == ("does not hold", [])
+
+
+def test_at_least_one_of_two_parts_may_be_enough():
+    runs = {seed: losses(a=1, b=2, c=0) for seed in (0, 1)}
+    parts = [BEST | {"among": [row]} for row in ("b", "c")]
+    assert evaluated(parts, runs)["verdict"] == "does not hold"
+    result = evaluated(parts, runs, needs=1)
+    assert (result["verdict"], result["holds_in"]) == ("holds", [0, 1])
+
+
+def test_without_a_test_a_claim_says_why():
+    claim = {"id": "made-P01", "place": "III", "text": "Nice", "untestable": "A judgement."}
+    assert claims.evaluate_claim(claim, paper_of("a"), {})["note"] == "A judgement."
+    del claim["untestable"]
+    result = claims.evaluate_claim(claim, paper_of("a"), {})
+    assert (result["verdict"], result["note"]) == ("not tested", "No test of it is written.")
+
+
+# ---- what holds for all numbers -----------------------------------------------------------------
+
+# Few digits, so that sums and differences are exact.
+numbers = st.integers(-1000, 1000).map(lambda number: number / 8)
+
+
+@given(st.lists(numbers, min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_the_order_of_seeds_changes_no_interval(values, random):
+    shuffled = random.sample(values, len(values))
+    assert claims.mean_interval(shuffled) == pytest.approx(claims.mean_interval(values), abs=1e-9)
+
+
+@given(st.lists(numbers, min_size=2, max_size=6), numbers)
+def test_an_interval_holds_its_mean_and_moves_with_it(values, shift):
+    low, high = claims.mean_interval(values)
+    assert low <= np.mean(values) <= high
+    moved = claims.mean_interval([value + shift for value in values])
+    assert moved == pytest.approx([low + shift, high + shift], abs=1e-9)
+
+
+@given(st.lists(numbers, max_size=6))
+def test_the_opposite_has_the_opposite_verdict(values):
+    opposite = {YES: NO, NO: YES, OPEN: OPEN}
+    assert claims.judge([-value for value in values]) == opposite[claims.judge(values)]
+
+
+three = st.tuples(numbers, numbers, numbers)
+
+
+@given(three, numbers)
+def test_a_constant_added_to_all_losses_changes_no_order(values, shift):
+    rows = dict(zip("abc", values, strict=True))
+    moved = {row: value + shift for row, value in rows.items()}
+    for part in (
+        {"form": "best", "row": "a", "among": ["b", "c"]},
+        {"form": "worst", "row": "a", "among": ["b", "c"]},
+        {"form": "ranked", "rows": ["a", "b", "c"]},
+        {"form": "alike", "rows": ["a", "b", "c"], "level": 1},
+    ):
+        before, after = (effects(part | LOSS, losses(**each)) for each in (rows, moved))
+        assert after == pytest.approx(before, abs=1e-9)
+
+
+@given(st.sets(numbers, min_size=3, max_size=3))
+def test_the_first_of_a_ranking_is_the_best_and_the_last_the_worst(values):
+    runs = losses(**dict(zip("abc", sorted(values), strict=True)))
+    ranked = effects({"form": "ranked", "rows": ["a", "b", "c"]} | LOSS, runs)
+    assert min(ranked.values()) > 0
+    best = effects({"form": "best", "row": "a", "among": ["b", "c"]} | LOSS, runs)
+    worst = effects({"form": "worst", "row": "c", "among": ["a", "b"]} | LOSS, runs)
+    assert min(*best.values(), *worst.values()) > 0
+
+
+@given(st.lists(three, min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_the_order_of_seeds_changes_no_verdict(seeds, random):
+    runs = [losses(**dict(zip("abc", values, strict=True))) for values in seeds]
+    shuffled = random.sample(runs, len(runs))
+    first, second = (evaluated([BEST], dict(enumerate(each))) for each in (runs, shuffled))
+    # An interval that ends at 0 may be on either side of it, by the rounding of a sum.
+    assume(all(abs(end) > 1e-9 for end in first["parts"][0]["interval"] or ()))
+    assert first["verdict"] == second["verdict"]
+    assert len(first["holds_in"]) == len(second["holds_in"])
+
+
+@given(st.lists(st.sampled_from(claims.VERDICTS), min_size=1, max_size=5))
+def test_needing_more_parts_is_never_easier(verdicts):
+    rank = [NO, UNTESTED, OPEN, YES]
+    given_by_needs = [claims.combine(verdicts, needs) for needs in range(1, len(verdicts) + 1)]
+    decided = [rank.index(verdict) for verdict in given_by_needs if verdict in (YES, NO)]
+    assert decided == sorted(decided, reverse=True)
+
+
+# ---- the papers' claims -------------------------------------------------------------------------
+
+
+def test_schema_checks_forms_and_words_know_the_same_names():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/paper.schema.yaml").read_text())
+    part = schema["$defs"]["part"]["properties"]
+    assert set(part["form"]["enum"]) == set(checks.FORMS) == set(forms.FORMS)
+    others = schema["$defs"]["measure"]["anyOf"][1]["enum"]
+    assert set(others) == set(checks.METRICS) == set(forms.OTHER_METRICS)
+    assert tuple(schema["$defs"]["class"]["enum"]) == CLASS_NAMES
+    assert set(words.SIGNS) == set(claims.VERDICTS)
+
+
+@pytest.mark.parametrize("file", PAPERS, ids=[file.stem for file in PAPERS])
+def test_every_claim_is_tested_and_described(file):
+    paper = papers.load_paper(file)
+    for claim in paper.claims:
+        result = claims.evaluate_claim(claim, paper, {0: {}})
+        assert result["parts"] and result["verdict"] == "not tested"
+        shown = words.present(claim, result)
+        assert all(
+            part["tested"].endswith(".") and part["effect"] == "–" for part in shown["parts"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (
+            BEST | {"among": ["b"], "metric": "recall", "class": "Bag", "margin": 0.01},
+            "Recall of Bag is higher for a than for b, by more than 1 percentage point.",
+        ),
+        (
+            {"form": "worst", "row": "a", "among": ["b", "c"], "factor": 2} | LOSS,
+            "Validation loss after the last epoch is higher for a than 2 times that of each of b "
+            "and c.",
+        ),
+        (
+            {"not": True, "form": "ranked", "rows": ["a", "b"]} | ACCURACY | {"at": 5},
+            "Not so: validation accuracy after epoch 5 falls in the order a, b.",
+        ),
+        (
+            {"form": "above", "rows": ["a"], "metric": "val_dropout_loss_batch_mean", "at": "best"}
+            | {"minus": "val_loss_batch_mean", "since": 5, "level": 0},
+            "Change of validation loss with dropout on minus validation loss from epoch 5 to its "
+            "best epoch is above 0 for a.",
+        ),
+        (
+            {"form": "near", "rows": ["a"], "by": 0.5, "minus": "train_loss", "relative": True}
+            | LOSS,
+            "Relative excess of validation loss over training loss after the last epoch is within "
+            "50 % of 0 for a.",
+        ),
+        (
+            {"form": "fails", "rows": ["a"], "level": "mean_image", "factor": 0.9} | LOSS,
+            "Validation loss after the last epoch is above 0.9 times the error of the mean image "
+            "for a, or the training diverges.",
+        ),
+    ],
+)
+def test_a_part_is_said_in_words(part, said):
+    assert words.describe(part) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, "+0.0123 [+0.0011, +0.0235]"),
+        ({"interval": None}, "+0.0123"),
+        ({"unit": "share"}, "+1.23 [+0.11, +2.35] points"),
+        ({"unit": "relative", "effects": {"a": [], "b": []}}, "+1.23 [+0.11, +2.35] % (b)"),
+        ({"unit": "epochs", "mean": -2, "interval": [-14.31, 10.31]}, "−2.0 [−14.3, +10.3] epochs"),
+        ({"unit": "output", "mean": 1e-6, "interval": None}, "+0.00000100"),
+        ({"mean": 0, "interval": [0, 0]}, "0 [0, 0]"),
+        ({"mean": None}, "–"),
+    ],
+)
+def test_an_effect_is_shown_with_its_interval_unit_and_name(changes, shown):
+    part = {"test": {}, "tested": "So.", "verdict": "holds", "unit": "loss", "decides": "b"}
+    part |= {"mean": 0.0123, "interval": [0.0011, 0.0235], "effects": {"b": []}} | changes
+    result = {"verdict": "holds", "seeds": [], "holds_in": [], "note": "", "needs": 1}
+    claim = {"id": "made-P01", "place": "III", "text": "So"}
+    (presented,) = words.present(claim, result | {"parts": [part]})["parts"]
+    assert presented["effect"] == shown
+
+
+def test_verdicts_are_counted_in_words():
+    results = [{"verdict": verdict} for verdict in (YES, NO, NO, OPEN, UNTESTED, UNTESTED)]
+    assert words.count_verdicts(results) == (
+        "Of 6 claims: 1 holds, 2 do not hold, 1 is undecided and 2 are not tested."
+    )
+    assert words.count_verdicts([]) == ""
+
+
+def test_runs_are_read_as_training_wrote_them(tmp_path):
+    paper = synthetic.paper(note="plain")
+    synthetic.write_results(paper, tmp_path, [0, 1])
+    (result, _) = claims.evaluate(paper, tmp_path, [0, 1], {})
+    assert claims.load(paper, tmp_path)["made-P01"] == result
+    row = claims.read_runs(paper, tmp_path, [1, 7])[1]["t1-small"]
+    assert row.at("val_loss", 3) == row.history[2]["val_loss"]
+    assert claims.read_runs(paper, tmp_path, [7]) == {7: {}}
+    (tmp_path / "evidence/made2020/claims.json").unlink()
+    with pytest.raises(UserError, match=r"claims\.json: not there; test the claims"):
+        claims.load(paper, tmp_path)

@@ -1,0 +1,220 @@
+"""Claims of the papers, tested on what was measured.
+
+A claim's test is a list of parts. A part is a form, such as ``best`` or ``below``, over named rows
+and a metric. From the runs of one seed a form computes *effects*, one for every row, competitor,
+step or class that the part is about: by how much the part holds there, in the metric's own unit;
+above 0 it holds, below 0 it does not. The part holds in a seed if all its effects are above 0;
+under ``not``, which turns their signs, if one is.
+
+The verdict on an effect comes from its values over the seeds with which all rows of the part were
+completed, so that rows are compared seed by seed: ``holds`` or ``does not hold`` if there are two
+seeds or more and the 95 % confidence interval of the mean (Student's t) lies above or below 0;
+``undecided`` otherwise, so with one seed always; ``not tested`` if a row was not run, diverged, or
+lacks what is asked for. A part needs all its effects to hold (under ``not``, one), and a claim as
+many parts as it says, or all. What needs k of its members to hold holds if k do; it does not hold
+if so many do not that k are out of reach; else it is not tested if a member was not, and else
+undecided. Intervals are not corrected for their number: where all must hold, none is due; that one
+of many does not hold can be chance more often than one interval's 2.5 %.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from refashion.claims.checks import metrics_of
+from refashion.claims.forms import Levels, NotTestedError, Run, effects, unit
+from refashion.claims.words import describe
+from refashion.diagnosis.levels import level_of
+from refashion.errors import UserError
+from refashion.evidence import statistics
+from refashion.wording import listed
+
+HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_TESTED = VERDICTS = (
+    "holds",
+    "does not hold",
+    "undecided",
+    "not tested",
+)
+LEVEL = 0.95  # of the intervals
+
+
+def mean_interval(values: Sequence[float]) -> list[float] | None:
+    """[low, high]: the 95 % confidence interval of a mean; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    reach = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error
+    return [float(np.mean(values) - reach), float(np.mean(values) + reach)]
+
+
+def judge(values: Sequence[float]) -> str:
+    """The verdict on an effect from its values, one a seed."""
+    interval = mean_interval(values)
+    if interval and interval[0] > 0:
+        return HOLDS
+    return DOES_NOT_HOLD if interval and interval[1] < 0 else UNDECIDED
+
+
+def combine(verdicts: Sequence[str], needs: int) -> str:
+    """The verdict on what holds if ``needs`` of its members do."""
+    if verdicts.count(HOLDS) >= needs:
+        return HOLDS
+    if len(verdicts) - verdicts.count(DOES_NOT_HOLD) < needs:
+        return DOES_NOT_HOLD
+    return NOT_TESTED if NOT_TESTED in verdicts else UNDECIDED
+
+
+def parts_of(claim: Mapping[str, Any], paper: Any) -> list[dict[str, Any]]:
+    """The parts of a claim's test, each with one metric, and with rows by their ids."""
+    parts = []
+    for part in claim.get("test", ()):
+        part = dict(part)
+        if "row" in part:
+            part["row"] = paper.row(part["row"]).id
+        for key in ("rows", "among"):
+            if key in part:
+                part[key] = [paper.row(row).id for row in part[key]]
+        parts += [part | {"metric": metric} for metric in metrics_of(part)] or [part]
+    return parts
+
+
+def evaluate_claim(
+    claim: Mapping[str, Any],
+    paper: Any,
+    runs: Mapping[int, Mapping[str, Run]],
+    levels: Levels | None = None,
+) -> dict[str, Any]:
+    """What the runs say about one claim.
+
+    Args:
+        claim: as in the paper's YAML.
+        paper: whose rows the claim names.
+        runs: by seed and row id.
+        levels: gives the reference level of a row id, a metric and a level's name.
+
+    Returns:
+        ``id``; ``verdict``; ``note``, why it is not tested or undecided, if there is more to say;
+        the ``seeds`` that all parts have, and those of them it ``holds_in``; ``needs``; and
+        ``parts``, each with ``test`` (the YAML's), ``tested`` (in words), ``verdict``, ``note``,
+        ``unit``, ``seeds``, ``holds_in``, ``effects`` (by what they are of, a value a seed), and of
+        the one that ``decides`` its name, statistics and ``interval``.
+    """
+    if not claim.get("test"):
+        verdict, note = NOT_TESTED, claim.get("untestable", "No test of it is written.")
+        empty = {"seeds": [], "holds_in": [], "needs": 0, "parts": []}
+        return {"id": claim["id"], "verdict": verdict, "note": note} | empty
+    parts = [_evaluate_part(part, runs, levels) for part in parts_of(claim, paper)]
+    needs = claim.get("needs", len(parts))
+    seeds = [seed for seed in runs if all(seed in part["seeds"] for part in parts)]
+    return {
+        "id": claim["id"],
+        "verdict": combine([part["verdict"] for part in parts], needs),
+        "note": " ".join(dict.fromkeys(part["note"] for part in parts if part["note"])),
+        "seeds": seeds,
+        "holds_in": [s for s in seeds if sum(s in part["holds_in"] for part in parts) >= needs],
+        "needs": needs,
+        "parts": parts,
+    }
+
+
+def _evaluate_part(
+    part: Mapping[str, Any],
+    runs: Mapping[int, Mapping[str, Run]],
+    levels: Levels | None,
+) -> dict[str, Any]:
+    by_seed: dict[int, dict[str, float]] = {}
+    lacking: dict[str, list[int]] = {}
+    for seed, of_seed in runs.items():
+        try:
+            by_seed[seed] = effects(part, of_seed, levels)
+        except NotTestedError as error:
+            lacking.setdefault(str(error), []).append(seed)
+    notes = [
+        f"{reason} (seed {listed(seeds)})." if by_seed else f"{reason}."
+        for reason, seeds in lacking.items()
+    ]
+    if len(by_seed) == 1:
+        notes.append("One seed was run.")
+    names = next(iter(by_seed.values()), {})
+    values = {name: [of_seed[name] for of_seed in by_seed.values()] for name in names}
+    needs = 1 if "not" in part else len(values)
+    verdicts = [judge(each) for each in values.values()]
+    verdict = combine(verdicts, needs) if verdicts else NOT_TESTED
+    decides = _deciding(values, verdict, negated="not" in part) if values else None
+    return {
+        "test": dict(part),
+        "tested": describe(part),
+        "verdict": verdict,
+        "note": " ".join(notes),
+        "unit": unit(part),
+        "seeds": list(by_seed),
+        "holds_in": [
+            seed
+            for seed, of_seed in by_seed.items()
+            if sum(value > 0 for value in of_seed.values()) >= needs
+        ],
+        "effects": values,
+        "decides": decides,
+        **statistics(values.get(decides, [])),
+        "interval": mean_interval(values.get(decides, [])),
+    }
+
+
+def _deciding(values: Mapping[str, Sequence[float]], verdict: str, negated: bool) -> str:
+    """The effect whose interval gives the part its verdict: the weakest, or under ``not`` the best.
+
+    A part holds by the lower ends of its intervals, and does not by an upper one.
+    """
+    upper = verdict == DOES_NOT_HOLD or (negated and verdict == UNDECIDED)
+    ends = {name: (mean_interval(each) or [each[0]] * 2)[upper] for name, each in values.items()}
+    return (max if negated else min)(ends, key=ends.__getitem__)
+
+
+# ---- a paper ------------------------------------------------------------------------------------
+
+
+def read_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[int, dict[str, Run]]:
+    """By seed and row id, every run that is there."""
+    runs: dict[int, dict[str, Run]] = {seed: {} for seed in seeds}
+    for seed in seeds:
+        for row in paper.rows:
+            folder = Path(results_root) / paper.key / row.id / f"seed-{seed}"
+            if (folder / "metrics.json").exists():
+                runs[seed][row.id] = Run.read(folder)
+    return runs
+
+
+def evaluate(
+    paper: Any, results_root: Path, seeds: Sequence[int], levels: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Every claim of a paper, in its order, as :func:`evaluate_claim` returns it.
+
+    ``levels`` are those of the images of the runs, as found by
+    :func:`refashion.diagnosis.levels.describe`.
+    """
+
+    def level(row: str, metric: str, name: str) -> float:
+        return level_of(levels, paper.row(row), metric, name)["batch_mean"]
+
+    runs = read_runs(paper, results_root, seeds)
+    return [evaluate_claim(claim, paper, runs, level) for claim in paper.claims]
+
+
+def load(paper: Any, results_root: Path) -> dict[str, dict[str, Any]]:
+    """What the verb ``claims`` wrote: :func:`evaluate`'s results by claim id.
+
+    Raises:
+        UserError: it has not been written.
+    """
+    file = Path(results_root) / "evidence" / paper.key / "claims.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{file}: not there; test the claims before the report") from None
+    return {claim["id"]: claim for claim in found}

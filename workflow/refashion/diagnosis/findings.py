@@ -1,0 +1,74 @@
+"""A finding of the diagnosis: what was found, where, on what evidence, and what follows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from refashion.errors import UserError
+
+# What a finding is called in the report, in the report's order.
+KINDS = {
+    "below_floor": "Errors below what is possible",
+    "mostly_floor": "Errors that are mostly floor",
+    "trivial": "The error of an output that ignores the image",
+    "no_better": "Errors no better than ignoring the image",
+    "order_of_floors": "Validation below training because its floor is lower",
+    "repeated": "The same numbers for different configurations",
+    "two_results": "One configuration, two results",
+    "patience": "An optimal epoch that the early stopper rules out",
+    "matrix_sums": "A confusion matrix that does not add up",
+    "matrix_accuracy": "The accuracy in a confusion matrix",
+    "never_predicted": "Classes that are never predicted",
+    "collapsed": "Runs that collapsed",
+    "stripes": "Stripes that are the same for every image",
+    "dead_outputs": "Pixels that are the same for every image",
+    "dead_logits": "Logits that are the same for every image",
+}
+
+# Outputs that do not depend on the image, by the level of their error, as findings name them.
+TRIVIAL = {
+    "reconstruction": {
+        "zero": "an output of zero everywhere",
+        "constant": "the best constant output",
+        "mean_image_in_range": "the mean image of the training set",
+    },
+    "classification": {"constant": "the same prediction for every image"},
+}
+# The best of them.
+IGNORANT = {"reconstruction": "mean_image_in_range", "classification": "constant"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``kind`` is one of ``KINDS``; ``rows`` are named as printed, ``tables`` by id.
+
+    ``evidence`` and ``consequence`` are whole sentences.
+    """
+
+    kind: str
+    rows: list[str]
+    evidence: list[str]
+    consequence: str
+    tables: list[str]
+    metrics: list[str]
+
+
+def load(paper: Any, results_root: Path) -> list[Finding]:
+    """What the verb ``diagnose`` wrote.
+
+    Raises:
+        UserError: it has not been written.
+    """
+    file = Path(results_root) / "evidence" / paper.key / "findings.json"
+    try:
+        return [Finding(**found) for found in json.loads(file.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        raise UserError(f"{file}: not there; diagnose the paper first") from None
+
+
+def distinct(items: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(items))

@@ -1,0 +1,119 @@
+# Evidence, per paper: the levels that its images set, what its numbers and runs give away, and what
+# its claims are worth.
+
+LEVELS_CODE = ["workflow/refashion/diagnosis/levels.py", "workflow/refashion/layers.py"]
+DIAGNOSIS_CODE = [
+    f"workflow/refashion/{module}.py"
+    for module in (
+        "diagnosis/findings",
+        "diagnosis/levels",
+        "diagnosis/published",
+        "diagnosis/runs",
+        "wording",
+    )
+]
+CLAIMS_CODE = [
+    f"workflow/refashion/{module}.py"
+    for module in (
+        "claims/checks",
+        "claims/forms",
+        "claims/verdicts",
+        "claims/words",
+        "diagnosis/levels",
+        "evidence",
+    )
+]
+
+
+for paper in PAPERS:
+    folder = f"{RESULTS}/evidence/{paper.key}"
+
+    rule:
+        name:
+            f"levels_{paper.key}"
+        input:
+            # The file of checksums stands for the images: it is compared by content.
+            dataset=ancient(f"results/dataset/{SCALE}.safetensors"),
+            checksum=f"results/dataset/{SCALE}.sha256",
+            # Published numbers are of all images, however few are trained on.
+            published=ancient("results/dataset/paper.safetensors"),
+            published_checksum="results/dataset/paper.sha256",
+            code=LEVELS_CODE,
+        output:
+            f"{folder}/levels.json",
+        log:
+            f"{LOGS}/levels/{paper.key}.log",
+        localrule: True
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            paper=paper.file,
+            specs={row.id: row.spec for row in paper.rows},
+            layers={row.id: repr(row.network) for row in paper.rows},
+        shell:
+            "python -m refashion levels --paper {params.paper} --dataset {input.dataset}"
+            " --published-images {input.published} --out {output} > {log} 2>&1"
+
+    rule:
+        name:
+            f"diagnose_{paper.key}"
+        input:
+            levels=f"{folder}/levels.json",
+            runs=[
+                f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
+                for row in paper.rows
+                for seed in SEEDS
+                for file in ("metrics.json", "outputs.safetensors")
+            ],
+            code=DIAGNOSIS_CODE,
+        output:
+            f"{folder}/findings.json",
+        log:
+            f"{LOGS}/diagnose/{paper.key}.log",
+        localrule: True
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            paper=paper.file,
+            tables=paper.tables,
+            matrices=paper.confusion_matrices,
+            results=RESULTS,
+            seeds=SEEDS,
+        shell:
+            "python -m refashion diagnose --paper {params.paper} --results {params.results}"
+            " --seeds {params.seeds} --out {output} > {log} 2>&1"
+
+    rule:
+        name:
+            f"claims_{paper.key}"
+        input:
+            levels=f"{folder}/levels.json",
+            runs=[
+                f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
+                for row in paper.rows
+                for seed in SEEDS
+                for file in ("metrics.json", "history.csv", "outputs.safetensors")
+            ],
+            code=CLAIMS_CODE,
+        output:
+            f"{folder}/claims.json",
+        log:
+            f"{LOGS}/claims/{paper.key}.log",
+        localrule: True
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            paper=paper.file,
+            # Place, text and reason are prose for the report.
+            tested=[
+                {key: claim.get(key) for key in ("id", "test", "needs", "untestable")}
+                for claim in paper.claims
+            ],
+            results=RESULTS,
+            seeds=SEEDS,
+        shell:
+            "python -m refashion claims --paper {params.paper} --results {params.results}"
+            " --seeds {params.seeds} --out {output} > {log} 2>&1"
