@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,24 @@ def test_verdict_allows_for_the_printed_precision():
     for published, verdict in ((90.05, "reproduced"), (90.06, "differs")):
         number = evidence._beside(published, evidence.statistics([0.9, 0.9]), "percent", digits=1)
         assert evidence.judge(number, margin=0) == verdict
+
+
+def test_an_epoch_that_a_row_is_told_to_keep_is_no_number_found_again(stopping, tmp_path):
+    row = stopping.row("m5")
+    summaries = {"m5": evidence.summarise([synthetic.write_run(row, tmp_path, 0)])}
+    metric = {"metric": "epoch", "at": "kept", "label": "Epoch", "unit": "epochs", "digits": 0}
+    lines = [{"row": "m5", "published": {"kept": 15}}]
+    table = {"id": "t", "label": "T", "metrics": {"kept": metric}, "lines": lines}
+    for keep, verdict in (
+        (15, "not comparable"),
+        ("last", "not comparable"),
+        ("best", "single run"),
+    ):
+        told = replace(row, spec=row.spec | {"keep": keep})
+        paper = replace(stopping, rows=(told,), tables=[table], confusion_matrices=[])
+        (number,) = evidence.published_numbers(paper, summaries, MARGINS)
+        assert number["verdict"] == verdict
+        assert (number["reason"] == "the row is told this epoch") == (verdict == "not comparable")
 
 
 def test_every_published_number_has_a_verdict(paper, tmp_path):

@@ -66,7 +66,7 @@ def judge(number: Mapping[str, Any], margin: float) -> str:
     ``reproduced``: inside the prediction interval widened by the printed precision, half a unit of
     the last digit. ``close``: outside it, and at most ``margin``, in the number's unit, from the
     mean. ``differs``: further. ``single run``: one run has no interval. ``not comparable``: no run
-    was completed.
+    was completed, or the row is told the number.
     """
     if number["difference"] is None:
         return "not comparable"
@@ -239,8 +239,15 @@ def _compare(
     for key, metric in table["metrics"].items():
         measured = ((summary or {}).get(metric["at"]) or {}).get(metric["metric"])
         number = _beside(published.get(key), measured, metric["unit"], metric["digits"])
+        if _is_told(row, metric):
+            number["difference"] = None
         numbers[key] = number | {"published": None} if ours else number
     return {"row": row, "ours": ours, "summary": summary, "numbers": numbers}
+
+
+def _is_told(row: Any, metric: Mapping[str, Any]) -> bool:
+    """Whether a row is told the number, so that to find it says nothing: the epoch to keep."""
+    return (metric["metric"], metric["at"]) == ("epoch", "kept") and row.spec["keep"] != "best"
 
 
 def _beside(
@@ -311,7 +318,7 @@ def compare_confusion(
 def published_numbers(
     paper: Any, summaries: Mapping[str, dict], margins: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Every published number: table, row, metric, the comparison and its verdict.
+    """Every published number: table, row, metric, the comparison, its verdict and its reason.
 
     A number printed in two tables counts twice: each is a statement of the paper. A confusion
     matrix counts as one, its accuracy. ``margins`` are the configuration's.
@@ -333,6 +340,10 @@ def published_numbers(
     for number in numbers:
         key = MARGINS[number["row"].task, number["unit"]]
         number["verdict"] = judge(number, margins[key]["margin"])
+        number["reason"] = ""
+        if number["verdict"] == "not comparable":
+            told = "the row is told this epoch"
+            number["reason"] = told if number["n"] else "no run was completed"
     return numbers
 
 

@@ -251,7 +251,7 @@ def _verdict(paper: Any, number: Mapping[str, Any]) -> dict[str, str]:
         "measured": mean_and_spread(number),
         "n": str(number["n"]),
         "interval": f"{bounds[0]} to {bounds[1]}" if bounds else NONE,
-        "verdict": number["verdict"],
+        "verdict": ": ".join(filter(None, (number["verdict"], number["reason"]))),
         "sign": VERDICT_SIGNS[number["verdict"]],
     }
 
