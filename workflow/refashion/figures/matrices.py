@@ -42,7 +42,7 @@ def confusion(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[i
     normalised = figure.get("normalised", False)
     across = min(len(names), 2)
     down = -(-len(names) // across)
-    drawn = Figure(figsize=(WIDTH, (4.9 if across == 1 else 3.4) * down), layout="constrained")
+    drawn = Figure(figsize=(WIDTH, (4.9 if across == 1 else 3.8) * down), layout="constrained")
     panels = drawn.subplots(down, across, squeeze=False)
     for axes in panels.flat[len(names) :]:
         axes.axis("off")
