@@ -146,10 +146,10 @@ def summarise(metrics_files: list[Path]) -> dict[str, Any]:
         | _confusion_over_seeds(completed)
         | {
             "seconds": [run["seconds"] for run in runs],
-            "devices": _distinct(run.get("device_name") or run["device"] for run in runs),
-            "torch": _distinct(run["torch"] for run in runs),
-            "kernels": _distinct(run["kernels"] for run in runs),
-            "code_sha256": _distinct(run["code_sha256"] for run in runs),
+            "devices": distinct(run.get("device_name") or run["device"] for run in runs),
+            "torch": distinct(run["torch"] for run in runs),
+            "kernels": distinct(run["kernels"] for run in runs),
+            "code_sha256": distinct(run["code_sha256"] for run in runs),
         }
     )
 
@@ -160,7 +160,7 @@ def _over_seeds(runs: list[dict], at: str) -> dict[str, dict[str, Any]]:
         {name: entry["value"] if at == "best" else entry for name, entry in run[at].items()}
         for run in runs
     ]
-    names = _distinct(name for run in measured for name in run)
+    names = distinct(name for run in measured for name in run)
     return {name: statistics(run[name] for run in measured if name in run) for name in names}
 
 
@@ -193,7 +193,8 @@ def _share_on_diagonal(matrix: np.ndarray, axis: int) -> np.ndarray:
     return np.divide(np.diagonal(matrix), sums, out=np.zeros(len(matrix)), where=sums > 0)
 
 
-def _distinct(values: Iterable[Any]) -> list[Any]:
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """The values without repetition, in the order in which they first come."""
     return list(dict.fromkeys(values))
 
 
@@ -452,12 +453,12 @@ def write_reference(
         shutil.copyfile(source, kept)
     every = list(summaries.values())
     environment = dict(run) | {
-        "seeds": _distinct(seed for summary in every for seed in summary["seeds"]),
-        "trained_on": _distinct(device for summary in every for device in summary["devices"]),
-        "torch": _distinct(version for summary in every for version in summary["torch"]),
-        "kernels": _distinct(kernel for summary in every for kernel in summary["kernels"]),
-        "dataset_sha256": _distinct(summary["dataset_sha256"] for summary in every),
-        "code_sha256": _distinct(code for summary in every for code in summary["code_sha256"]),
+        "seeds": distinct(seed for summary in every for seed in summary["seeds"]),
+        "trained_on": distinct(device for summary in every for device in summary["devices"]),
+        "torch": distinct(version for summary in every for version in summary["torch"]),
+        "kernels": distinct(kernel for summary in every for kernel in summary["kernels"]),
+        "dataset_sha256": distinct(summary["dataset_sha256"] for summary in every),
+        "code_sha256": distinct(code for summary in every for code in summary["code_sha256"]),
         "training_seconds": round(sum(sum(summary["seconds"]) for summary in every)),
         "diverged": sum(summary["diverged"] for summary in every),
     }

@@ -7,7 +7,7 @@ formats say the same, and an undefined name or a None fails the render.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -394,14 +394,14 @@ def _run(
     """How it was run, as (label, value)."""
     every = [summary for of_rows in summaries.values() for summary in of_rows.values()]
     seconds = [second for summary in every for second in summary["seconds"]]
-    images = _distinct(
+    images = evidence.distinct(
         _images(row, summaries[paper.key][row.id])
         for paper in papers
         for row in paper.rows
         if row.id in summaries[paper.key]
     )
     distinct = {
-        key: _distinct(value for summary in every for value in summary[key])
+        key: evidence.distinct(value for summary in every for value in summary[key])
         for key in ("devices", "torch", "kernels")
     }
     commit = run["commit"] or "not in a git checkout"
@@ -420,7 +420,10 @@ def _run(
         ("Trained on", "; ".join(distinct["devices"]) or NONE),
         ("Trained with", "; ".join(f"torch {version}" for version in distinct["torch"]) or NONE),
         ("Kernels", ", ".join(distinct["kernels"]) or NONE),
-        ("Images' SHA-256", ", ".join(_distinct(s["dataset_sha256"][:16] for s in every)) or NONE),
+        (
+            "Images' SHA-256",
+            ", ".join(evidence.distinct(s["dataset_sha256"][:16] for s in every)) or NONE,
+        ),
         ("Called close", sentence(_margins(config))),
         ("Commit", commit),
         (
@@ -436,10 +439,6 @@ def _images(row: Any, summary: Mapping[str, Any]) -> str:
     sets = ["train", "validation", "test"] if row.spec["split"]["validation"] else ["train", "test"]
     names = {"train": "training"}
     return ", ".join(f"{summary[f'{name}_images']:,} {names.get(name, name)}" for name in sets)
-
-
-def _distinct(values: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
 
 
 # ---- the whole ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ DIAGNOSIS_CODE = [
         "diagnosis/levels",
         "diagnosis/published",
         "diagnosis/runs",
+        "evidence",
         "wording",
     )
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,3 @@ def load(paper: Any, results_root: Path) -> list[Finding]:
         return [Finding(**found) for found in json.loads(file.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         raise UserError(f"{file}: not there; diagnose the paper first") from None
-
-
-def distinct(items: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(items))

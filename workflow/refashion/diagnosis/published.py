@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refashion.diagnosis.findings import IGNORANT, TRIVIAL, Finding, distinct
+from refashion.diagnosis.findings import IGNORANT, TRIVIAL, Finding
 from refashion.diagnosis.levels import level_of, limits, protocol_of
+from refashion.evidence import distinct
 from refashion.figures.shared import CLASS_NAMES
 from refashion.wording import capital, count, listed, rounded, setting, setting_label
 

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from refashion import evidence
 from refashion.diagnosis import published
-from refashion.diagnosis.findings import IGNORANT, KINDS, TRIVIAL, Finding, distinct
+from refashion.diagnosis.findings import IGNORANT, KINDS, TRIVIAL, Finding
 from refashion.diagnosis.levels import images_of, level_of, protocol_of
 from refashion.errors import UserError
 from refashion.figures.shared import CLASS_NAMES
@@ -271,7 +271,7 @@ def _dead_pixels(paper: Any, levels: Mapping, runs: Runs, alive: Runs) -> Iterat
     if bands:
         yield Finding(
             "stripes",
-            distinct(row for rows in bands.values() for row in rows),
+            evidence.distinct(row for rows in bands.values() for row in rows),
             [
                 f"{capital(where)}. Their share of the error over the floor: "
                 f"{listed(list(rows.values()))}."
