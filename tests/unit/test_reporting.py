@@ -386,6 +386,9 @@ def test_run_says_which_commit_and_whether_it_was_changed(tmp_path):
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run([*git, *arguments], check=True)
+    results = tmp_path / "results/reference"
+    results.mkdir(parents=True)
+    (results / "made.csv").write_text("what a run writes is no change of the project\n")
     clean = provenance.describe_run(tmp_path)
     assert re.fullmatch(r"[0-9a-f]{12}", clean["commit"]) and clean["dirty"] is False
     (tmp_path / "new").touch()

@@ -30,7 +30,8 @@ def describe_run(root: Path, date: str | None = None) -> dict[str, Any]:
         )
     return {
         "commit": _git(root, "rev-parse", "--short=12", "HEAD"),
-        "dirty": bool(_git(root, "status", "--porcelain")),
+        # What a run writes under results is no change of what it was made with.
+        "dirty": bool(_git(root, "status", "--porcelain", "--", ".", ":!results")),
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name, root) for name in ("torch", "numpy", "snakemake", "refashion")},
