@@ -15,7 +15,7 @@ from refashion.claims import checks, forms, words
 from refashion.claims import verdicts as claims
 from refashion.claims.forms import NotTestedError, Run, effects
 from refashion.errors import UserError
-from refashion.figures.shared import CLASS_NAMES
+from refashion.wording import CLASS_NAMES
 
 ROOT = Path(__file__).parents[2]
 PAPERS = sorted((ROOT / "workflow/papers").glob("*.yaml"))

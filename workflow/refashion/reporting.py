@@ -32,6 +32,7 @@ from refashion.wording import (
     rounded,
     sentence,
     span,
+    tally,
 )
 
 TITLE = "Fashion-MNIST papers, rerun"
@@ -223,9 +224,7 @@ def _ranking(kind: Mapping[str, Any]) -> str:
 
 
 def _count_of_verdicts(numbers: Sequence[Mapping[str, Any]]) -> str:
-    """``Of 46 published numbers 30 are reproduced, 6 close and 10 differ.``, or nothing."""
-    if not numbers:
-        return ""
+    """``Of 46 published numbers: 30 reproduced, 6 close and 10 different.``, or nothing."""
     words = {
         "reproduced": "reproduced",
         "close": "close",
@@ -233,9 +232,7 @@ def _count_of_verdicts(numbers: Sequence[Mapping[str, Any]]) -> str:
         "single run": "beside a single run",
         "not comparable": "not comparable",
     }
-    given = [number["verdict"] for number in numbers]
-    counts = [f"{given.count(verdict)} {words[verdict]}" for verdict in words if verdict in given]
-    return f"Of {count(len(numbers), 'published number')}: {listed(counts)}."
+    return tally([number["verdict"] for number in numbers], "published number", words)
 
 
 def _verdict(paper: Any, number: Mapping[str, Any]) -> dict[str, str]:

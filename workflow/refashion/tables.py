@@ -10,8 +10,8 @@ import numpy as np
 
 from refashion import evidence
 from refashion.diagnosis.runs import excess_over_floor
-from refashion.figures.shared import CLASS_NAMES
 from refashion.wording import (
+    CLASS_NAMES,
     NONE,
     capital,
     count,

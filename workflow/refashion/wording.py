@@ -8,6 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NONE = "–"
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 SETTINGS = {
     "latent": "latent size",
     "hidden": "hidden neurons",
@@ -59,6 +71,22 @@ def mean_and_spread(compared: Mapping[str, Any]) -> str:
 def count(items: int, noun: str) -> str:
     """``1 run``, ``3 runs``."""
     return f"{items:,} {noun}" + ("" if items == 1 else "s")
+
+
+def tally(verdicts: Sequence[str], noun: str, words: Mapping[str, str]) -> str:
+    """``Of 23 claims: 12 hold, 3 do not hold and 8 are undecided.``, or nothing.
+
+    ``words`` has for each verdict, in the order of telling, what one and what several do, with a
+    slash between where they differ: ``holds/hold``.
+    """
+    if not verdicts:
+        return ""
+    counts = [
+        f"{verdicts.count(verdict)} {said.split('/')[-1 if verdicts.count(verdict) > 1 else 0]}"
+        for verdict, said in words.items()
+        if verdict in verdicts
+    ]
+    return f"Of {count(len(verdicts), noun)}: {listed(counts)}."
 
 
 def span(numbers: Sequence[int]) -> str:

@@ -22,6 +22,7 @@ CLAIMS_CODE = [
         "claims/words",
         "diagnosis/levels",
         "evidence",
+        "wording",
     )
 ]
 

@@ -3,7 +3,7 @@
 FIGURES_CODE = [
     f"workflow/refashion/figures/{module}.py"
     for module in ("__init__", "shared", "charts", "matrices", "images")
-]
+] + ["workflow/refashion/wording.py"]
 # What of a figure's entry is prose for the report; the rest is drawn.
 PROSE = ("label", "caption", "shows")
 

@@ -11,7 +11,6 @@ REPORT_CODE = [
     "diagnosis/levels",
     "diagnosis/runs",
     "evidence",
-    "figures/shared",
     "latex",
     "provenance",
     "reporting",

@@ -20,8 +20,7 @@ from safetensors.numpy import load_file
 
 from refashion.claims.checks import METRICS, WITHOUT_BETTER
 from refashion.evidence import recall
-from refashion.figures.shared import CLASS_NAMES
-from refashion.wording import count
+from refashion.wording import CLASS_NAMES, count
 
 # (row id, metric, name of a level) to the level.
 Levels = Callable[[str, str, str], float]

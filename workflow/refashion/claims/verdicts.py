@@ -24,15 +24,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
 from refashion.claims.checks import metrics_of
 from refashion.claims.forms import Levels, NotTestedError, Run, effects, unit
 from refashion.claims.words import describe
 from refashion.diagnosis.levels import level_of
 from refashion.errors import UserError
-from refashion.evidence import statistics
+from refashion.evidence import mean_interval, statistics
 from refashion.wording import listed
 
 HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_TESTED = VERDICTS = (
@@ -41,16 +38,6 @@ HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_TESTED = VERDICTS = (
     "undecided",
     "not tested",
 )
-LEVEL = 0.95  # of the intervals
-
-
-def mean_interval(values: Sequence[float]) -> list[float] | None:
-    """[low, high]: the 95 % confidence interval of a mean; None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    error = np.std(values, ddof=1) / np.sqrt(len(values))
-    reach = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error
-    return [float(np.mean(values) - reach), float(np.mean(values) + reach)]
 
 
 def judge(values: Sequence[float]) -> str:
@@ -147,6 +134,7 @@ def _evaluate_part(
     verdicts = [judge(each) for each in values.values()]
     verdict = combine(verdicts, needs) if verdicts else NOT_TESTED
     decides = _deciding(values, verdict, negated="not" in part) if values else None
+    interval = mean_interval(values.get(decides, []))
     return {
         "test": dict(part),
         "tested": describe(part),
@@ -162,7 +150,7 @@ def _evaluate_part(
         "effects": values,
         "decides": decides,
         **statistics(values.get(decides, [])),
-        "interval": mean_interval(values.get(decides, [])),
+        "interval": list(interval) if interval else None,
     }
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from refashion.wording import NONE, count, listed, rounded, sentence
+from refashion.wording import NONE, count, listed, rounded, sentence, tally
 
 SETS = {
     "running": "running training",
@@ -239,21 +239,13 @@ def present(claim: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, An
 
 def count_verdicts(results: Sequence[Mapping[str, Any]]) -> str:
     """``Of 23 claims: 12 hold, 3 do not hold and 8 are undecided.``, or nothing."""
-    if not results:
-        return ""
     words = {
         "holds": "holds/hold",
         "does not hold": "does not hold/do not hold",
         "undecided": "is undecided/are undecided",
         "not tested": "is not tested/are not tested",
     }
-    given = [result["verdict"] for result in results]
-    counts = [
-        f"{given.count(verdict)} {words[verdict].split('/')[given.count(verdict) != 1]}"
-        for verdict in words
-        if verdict in given
-    ]
-    return f"Of {count(len(given), 'claim')}: {listed(counts)}."
+    return tally([result["verdict"] for result in results], "claim", words)
 
 
 def _seeds(result: Mapping[str, Any]) -> str:

@@ -15,8 +15,7 @@ import numpy as np
 from refashion.diagnosis.findings import IGNORANT, TRIVIAL, Finding
 from refashion.diagnosis.levels import level_of, limits, protocol_of
 from refashion.evidence import distinct
-from refashion.figures.shared import CLASS_NAMES
-from refashion.wording import capital, count, listed, rounded, setting, setting_label
+from refashion.wording import CLASS_NAMES, capital, count, listed, rounded, setting, setting_label
 
 # A printed mean of batches' means depends on the order of the images, which is not known; a
 # normally distributed number lies within three standard deviations in 99.7 % of cases.

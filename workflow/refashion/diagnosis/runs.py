@@ -19,8 +19,7 @@ from refashion.diagnosis import published
 from refashion.diagnosis.findings import IGNORANT, KINDS, TRIVIAL, Finding
 from refashion.diagnosis.levels import images_of, level_of, protocol_of
 from refashion.errors import UserError
-from refashion.figures.shared import CLASS_NAMES
-from refashion.wording import capital, count, listed, rounded
+from refashion.wording import CLASS_NAMES, capital, count, listed, rounded
 
 # Outputs that vary over images by no more than this share of the images' own variance carry no
 # picture of them.

@@ -13,13 +13,13 @@ from matplotlib.patches import Rectangle
 from safetensors.numpy import load_file
 
 from refashion.figures.shared import (
-    CLASS_NAMES,
     FAINT,
     INK,
     VERMILION,
     WIDTH,
     completed_runs,
 )
+from refashion.wording import CLASS_NAMES
 
 # Of the ten images: a plain shape, one full of gaps, a dark and heavy one.
 SNAPSHOT_CLASSES = ("T-shirt/top", "Sandal", "Ankle boot")

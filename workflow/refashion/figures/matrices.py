@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 
 from refashion.figures.shared import (
     BLUE,
-    CLASS_NAMES,
     HAIRLINE,
     INK,
     VERMILION,
@@ -24,6 +23,7 @@ from refashion.figures.shared import (
     leave_empty,
     over_seeds,
 )
+from refashion.wording import CLASS_NAMES
 
 # The errors have the colours to themselves: the diagonal is masked, and so grey.
 CONFUSED = LinearSegmentedColormap.from_list(
