@@ -11,7 +11,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern poppler-utils
 
 .DEFAULT_GOAL := help
-.PHONY: help report test bench lint format reference latex clean
+.PHONY: help report check accept readme test bench lint format latex clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -47,8 +47,16 @@ format: .venv/installed  ## let ruff and snakefmt tidy
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-reference: .venv/installed  ## keep the summaries of results/SCALE in results/reference
+check accept: SCALE = smoke
+
+check: .venv/installed  ## run everything anew and compare it with results/reference/SCALE (default: smoke)
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) --forceall -- check
+
+accept: .venv/installed  ## make the runs in results/SCALE the reference (default: smoke)
 	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) -- reference
+
+readme: .venv/installed  ## write the scorecard of results/reference/paper into the README
+	PYTHONPATH=workflow $(BIN)/python -m refashion readme
 
 latex:  ## install LaTeX and poppler with apt if latexmk or pdftotext is missing
 	@command -v latexmk >/dev/null && command -v pdftotext >/dev/null || { \

@@ -15,6 +15,7 @@ sys.path.insert(0, LIBRARY)
 
 from refashion import TRAINING_MODULES, papers
 from refashion.errors import UserError
+from refashion.studies import readings
 
 # Jobs run `python -m refashion`: with the interpreter and the library of this very checkout.
 os.environ["PATH"] = os.pathsep.join(
@@ -35,9 +36,12 @@ except UserError as error:
 SCALE = config["scale"]
 SEEDS = config["seeds"]
 ROWS = [row for paper in PAPERS for row in paper.rows]
+STUDY_ROWS = [row for paper in PAPERS for row in paper.study_rows]
 RESULTS = f"results/{SCALE}"
 LOGS = f"{RESULTS}/logs"
 REFERENCE = f"results/reference/{SCALE}"
+# Behind a seed: the same training once more, for `check` to compare.
+AGAIN = "-again"
 FORMATS = ["html", "tex"] + (["pdf"] if shutil.which("latexmk") else [])
 # The report of all papers, and each paper's own, by the names of their files.
 DOCUMENTS = {"report": PAPERS} | {paper.key: [paper] for paper in PAPERS}
@@ -45,12 +49,14 @@ DOCUMENTS = {"report": PAPERS} | {paper.key: [paper] for paper in PAPERS}
 
 wildcard_constraints:
     seed=r"\d+",
+    again=f"({AGAIN})?",
 
 
 rule all:
     default_target: True
     input:
         expand(f"{RESULTS}/report.{{format}}", format=FORMATS),
+        f"{RESULTS}/scorecard.json",
 
 
 include: "workflow/rules/dataset.smk"
@@ -58,3 +64,5 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/evidence.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/studies.smk"
+include: "workflow/rules/check.smk"

@@ -1,6 +1,7 @@
 """Copies of this project in which the real Snakefile runs on a small piece of the real data."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,3 +61,12 @@ def new_checkout(folder: Path) -> Checkout:
     """A copy without any results."""
     shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
     return Checkout(folder)
+
+
+def add_example(checkout: Checkout, key: str) -> Path:
+    """Write the paper that workflow/papers/README.md shows, its YAML blocks put together."""
+    readme = (ROOT / "workflow/papers/README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", readme, flags=re.DOTALL | re.MULTILINE)
+    file = checkout.path(f"workflow/papers/{key}.yaml")
+    file.write_text("\n".join(blocks), encoding="utf-8")
+    return file

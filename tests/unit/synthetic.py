@@ -47,6 +47,8 @@ class Paper:
     assumptions: list = field(default_factory=list)
     claims: list = field(default_factory=list)
     confusion_matrices: list = field(default_factory=list)
+    studies: tuple = ()
+    study_rows: tuple = ()
 
     def row(self, id: str) -> Row:
         return next(row for row in self.rows if id == row.id or id in row.aliases)
@@ -510,3 +512,15 @@ def write_results(
             stem.with_suffix(".pdf"),
             scale,
         )
+
+
+def write_scorecard(papers: list, results_root: Path, config: dict, scale: str = "paper") -> dict:
+    """The scorecard of papers whose results are there, with its picture."""
+    from refashion import figures, scorecard
+
+    grades = {p.key: scorecard.grade_paper(p, results_root, config["margins"]) for p in papers}
+    card = scorecard.make_card(grades, scale, dict.fromkeys(grades, config["seeds"]))
+    (results_root / "scorecard.json").write_text(json.dumps(card))
+    stem = results_root / "figures" / "scorecard"
+    figures.draw_scorecard(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
+    return card

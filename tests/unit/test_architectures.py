@@ -83,6 +83,7 @@ OCHOTORENA2023 = [
         (64, "output_padding", 116_417),
         (256, "output_padding", 423_809),
         (128, "larger_kernel", 223_601),
+        (64, "padded", 126_913),
     )
 ] + [
     (

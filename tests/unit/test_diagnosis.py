@@ -33,7 +33,9 @@ def test_levels_of_three_grey_images_are_those_of_hand_computation():
     # Pixels 0, 51, 255 are 0, 0.2, 1 and with mean .5 and std .5 targets -1, -0.6, 1.
     paper = papers.load_paper(FOLDER / "caprari2025.yaml")
     row = replace(paper.row("t4-arch2-nolinear"), spec=paper.rows[0].spec | {"batch_size": 2})
-    found = levels.describe(replace(paper, rows=(row,)), of_images([0, 51, 255], [0, 51, 255]))
+    found = levels.describe(
+        replace(paper, rows=(row,), studies=()), of_images([0, 51, 255], [0, 51, 255])
+    )
     (protocol,) = found["protocols"]
     assert protocol["output_range"] == [0, 1]
     test = protocol["levels"]["test"]

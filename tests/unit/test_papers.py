@@ -254,8 +254,8 @@ def test_names_notes_and_published_numbers_do_not_touch_the_hash(paper, load_cha
         donor = data["rows"][index_of(data, "t4-arch2-nolinear")]
         donor["id"] = "renamed"
         data["rows"][index_of(data, "t8-pretrained")]["encoder"]["row"] = "renamed"
-        data["figures"].clear()
-        data["claims"].clear()
+        for section in ("figures", "claims", "studies"):
+            data[section].clear()
 
     changed = load_changed(change)
     assert [row.spec_sha256 for row in changed.rows] == [row.spec_sha256 for row in paper.rows]
@@ -830,7 +830,7 @@ REFUSED = [
     (append("figures", 0), "figures[5].id", "'figure-1' is taken by figures[0].id"),
     (put("figures", 0, "id", value="table-4"), "figures[0].id", "'table-4' is taken by tables[0]"),
     (append("claims", 0), "claims[23].id", "'cap-P01' is taken by claims[0].id"),
-    (append("assumptions", 0), "assumptions[25].id", "'A1' is taken by assumptions[0].id"),
+    (append("assumptions", 0), "assumptions[26].id", "'A1' is taken by assumptions[0].id"),
 ]
 
 
@@ -970,6 +970,13 @@ def test_the_configuration_as_it_comes_is_valid_and_its_papers_load(config):
             "scales.smoke.epochs",
             "0 is not in [1, 10000]",
         ),
+        (put("scales", "smoke", "seeds", value=0), "scales.smoke.seeds", "0 is not in [1, ∞)"),
+        (
+            put("tolerances", "smoke", "loss", value=-0.1),
+            "tolerances.smoke.loss",
+            "-0.1 is not in [0, ∞)",
+        ),
+        (drop("tolerances", "paper", "epochs"), "tolerances.paper.epochs", "is missing"),
     ],
 )
 def test_a_mistake_in_the_configuration_is_named(config, change, key, said):
@@ -990,6 +997,13 @@ def test_seeds_and_papers_may_be_as_a_command_line_gives_them(config, given, see
     checked = papers.validate_config(config)
     assert checked["seeds"] == seeds
     assert checked["papers"] == ["caprari2025"]
+
+
+def test_a_scale_takes_as_many_of_the_seeds_as_it_says(config):
+    config["seeds"] = [5, 3, 8]
+    assert papers.validate_config(config)["seeds"] == [5, 3, 8]
+    assert papers.validate_config(config | {"scale": "smoke"})["seeds"] == [5, 3]
+    assert papers.validate_config(config | {"scale": "smoke", "seeds": "7"})["seeds"] == [7]
 
 
 def test_a_paper_without_a_file_is_answered_with_those_there_are(config):

@@ -38,6 +38,7 @@ def write(papers, root, seeds, scale="paper", diverged=None):
     """Results, context and both reports under ``root``."""
     for paper in papers:
         synthetic.write_results(paper, root, seeds, diverged)
+    synthetic.write_scorecard(papers, root, config(seeds), scale)
     context = reporting.build_context(config(seeds), papers, root, scale, RUN)
     reporting.render(context, TEMPLATES, root / "report.html", root / "report.tex")
     return context, (root / "report.html").read_text(), (root / "report.tex").read_text()
@@ -190,6 +191,25 @@ def test_overview_has_a_line_for_every_paper(smoke, single):
     assert "All papers." in html and "All papers." not in single[1]
 
 
+def test_the_first_page_counts_all_verdicts_of_all_papers(smoke, single):
+    context, html, tex = smoke
+    papers = context["papers"]
+    *lines, total = context["scorecard"]["lines"]
+    assert [line["paper"] for line in lines] == [paper["key"] for paper in papers]
+    for paper, line in zip(papers, lines, strict=True):
+        told = [verdict["verdict"].split(":")[0] for verdict in paper["verdicts"]]
+        names = [name.lower() for name in context["scorecard"]["numbers"]]
+        assert line["numbers"] == [str(told.count(name) or "–") for name in names]
+        told = [claim["verdict"] for claim in paper["claims"]]
+        names = [name.lower() for name in context["scorecard"]["claims"]]
+        assert line["claims"] == [str(told.count(name) or "–") for name in names]
+    every = sum(len(paper["verdicts"]) for paper in papers)
+    assert sum(int(cell) for cell in total["numbers"] if cell != "–") == every
+    assert html.index('id="scorecard"') < html.index('id="papers"')
+    assert tex.index("figures/scorecard.pdf") < tex.index("All papers")
+    assert single[0]["scorecard"] is None and 'id="scorecard"' not in single[1]
+
+
 def test_a_paper_by_itself_has_a_report_of_its_own(smoke, root):
     paper = synthetic.stopping_paper()
     context = reporting.build_context(config([0, 1, 2]), [paper], root, "smoke", RUN)
@@ -273,7 +293,7 @@ def test_claims_have_a_verdict_its_evidence_and_a_count(smoke):
 
 def test_html_is_one_file_without_scripts(smoke):
     html = smoke[1]
-    assert html.count('src="data:image/svg+xml;base64,') == 5
+    assert html.count('src="data:image/svg+xml;base64,') == 6  # five figures and the scorecard
     assert all(source.startswith("data:") for source in re.findall(r'src="([^"]*)', html))
     assert "<script" not in html and "<link" not in html and "@import" not in html
     assert all(re.findall(r'<img src="[^"]*" alt="([^"]*)"', html))
@@ -306,7 +326,8 @@ def test_an_undefined_name_fails_the_render(smoke, tmp_path, name):
     shutil.copytree(TEMPLATES, tmp_path / "templates")
     template = tmp_path / "templates" / name
     missing = r"\VAR{no_such_name}" if ".tex" in name else "{{ no_such_name }}"
-    template.write_text(template.read_text() + missing)
+    start = r"\BLOCK{block main}" if ".tex" in name else "{% block main %}"
+    template.write_text(template.read_text().replace(start, start + missing))
     with pytest.raises(jinja2.UndefinedError, match="no_such_name"):
         reporting.render(smoke[0], tmp_path / "templates", tmp_path / "r.html", tmp_path / "r.tex")
 
@@ -342,7 +363,7 @@ def test_findings_are_told_and_counted_in_both_formats(smoke):
     assert finding["title"] == "Errors that are mostly floor"
     assert finding["tables"] == [{"label": "Table I", "anchor": "made2020-table-1"}]
     assert finding["rows"] == "t1-small and t1-wide"
-    assert context["overview"]["lines"][0]["findings"] == "1"
+    assert context["scorecard"]["lines"][0]["findings"] == "1"
     for report in (text_of(html), " ".join(tex.split())):
         assert finding["title"] in report and finding["consequence"] in report
         assert "an excess of 0.0200 to 0.0300 over a floor of 0.5700" in report

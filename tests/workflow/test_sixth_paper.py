@@ -9,7 +9,7 @@ import json
 import re
 
 import pytest
-from checkout import ROOT, Checkout, new_checkout
+from checkout import Checkout, add_example, new_checkout
 from refashion import papers
 from safetensors.numpy import load_file
 
@@ -22,9 +22,7 @@ RESULTS = "results/smoke"
 def sixth(tmp_path_factory) -> Checkout:
     """A checkout with this one paper run, at smoke scale and with one seed."""
     checkout = new_checkout(tmp_path_factory.mktemp("sixth") / "refashion")
-    readme = (ROOT / "workflow/papers/README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", readme, flags=re.DOTALL | re.MULTILINE)
-    checkout.path(f"workflow/papers/{KEY}.yaml").write_text("\n".join(blocks), encoding="utf-8")
+    add_example(checkout, KEY)
     config = ("--config", f"papers={KEY}", "scale=smoke", f"seeds={SEED}")
     checkout.snakemake("--cores", "2", *config)
     return checkout

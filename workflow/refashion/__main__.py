@@ -129,16 +129,104 @@ def report(arguments: argparse.Namespace) -> None:
     reporting.render(context, arguments.templates, arguments.out_html, arguments.out_tex)
 
 
-def reference(arguments: argparse.Namespace) -> None:
-    from refashion import evidence, papers, provenance
+def scorecard(arguments: argparse.Namespace) -> None:
+    from refashion import figures, papers, scorecard
 
-    evidence.write_reference(
-        papers.load_paper(arguments.paper),
+    config = json.loads(arguments.config)
+    grades = {
+        paper.key: scorecard.grade_paper(paper, arguments.results, config["margins"])
+        for paper in papers.load_papers(config, Path.cwd())
+    }
+    seeds = dict.fromkeys(grades, config["seeds"])
+    card = scorecard.make_card(grades, config["scale"], seeds)
+    arguments.out.write_text(json.dumps(card, indent=2) + "\n")
+    arguments.out_badge.write_text(scorecard.badge(card))
+    figures.draw_scorecard(card, arguments.out_svg, arguments.out_pdf)
+
+
+def studies(arguments: argparse.Namespace) -> None:
+    from refashion import papers
+    from refashion.diagnosis import levels
+    from refashion.studies import comparison
+
+    config, paper = json.loads(arguments.config), papers.load_paper(arguments.paper)
+    found = comparison.evaluate(
+        paper,
         arguments.results,
-        arguments.seeds,
-        provenance.describe_run(Path.cwd()),
-        arguments.out,
+        config["seeds"],
+        levels.load(paper, arguments.results),
+        config["margins"],
     )
+    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def draw_study(arguments: argparse.Namespace) -> None:
+    from refashion import figures
+
+    found = json.loads(arguments.compared.read_text(encoding="utf-8"))
+    study = next(study for study in found if study["assumption"] == arguments.assumption)
+    figures.draw_study(
+        arguments.paper, study, arguments.scale, arguments.out_svg, arguments.out_pdf
+    )
+
+
+def report_studies(arguments: argparse.Namespace) -> None:
+    from refashion import papers, provenance, reporting
+    from refashion.studies import document
+
+    config, root = json.loads(arguments.config), Path.cwd()
+    context = document.build_context(
+        config,
+        papers.load_papers(config, root),
+        arguments.results,
+        config["scale"],
+        provenance.describe_run(root),
+    )
+    outs = arguments.out_html, arguments.out_tex
+    reporting.render(context, arguments.templates, *outs, document="studies")
+
+
+def reference(arguments: argparse.Namespace) -> None:
+    from refashion import evidence, papers, provenance, scorecard
+
+    config = json.loads(arguments.config)
+    paper = papers.load_paper(arguments.paper)
+    run = provenance.describe_run(Path.cwd())
+    evidence.write_reference(paper, arguments.results, config["seeds"], run, arguments.out)
+    graded = scorecard.grade_paper(paper, arguments.results, config["margins"])
+    kept = arguments.out.with_suffix("") / scorecard.KEPT_AS
+    kept.write_text(json.dumps(graded, indent=1) + "\n")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    from refashion import check, papers, provenance
+
+    config = json.loads(arguments.config)
+    row, first, again = arguments.repeated
+    found = check.make_check(
+        [
+            check.compare_paper(paper, arguments.results, arguments.reference, config)
+            for paper in papers.load_papers(config, Path.cwd())
+        ],
+        {"run": row, "differ": check.compare_bits(Path(first), Path(again))},
+        config["scale"],
+        provenance.describe_run(Path.cwd()),
+    )
+    said = check.to_markdown(found)
+    (arguments.results / "check.json").write_text(json.dumps(found, indent=2) + "\n")
+    (arguments.results / "check.md").write_text(said)
+    print(said)
+    check.raise_if_drifted(found)
+
+
+def readme(arguments: argparse.Namespace) -> None:
+    from refashion import scorecard
+
+    card = scorecard.load_reference(arguments.reference)
+    badge = arguments.reference / "scorecard.svg"
+    badge.write_text(scorecard.badge(card))
+    text = arguments.readme.read_text(encoding="utf-8")
+    arguments.readme.write_text(scorecard.in_readme(text, card, badge.as_posix()), encoding="utf-8")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -154,6 +242,10 @@ def parser() -> argparse.ArgumentParser:
     def add_row(to: argparse.ArgumentParser) -> None:
         to.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
         to.add_argument("--row", required=True, help="the row's id in that file")
+
+    def add_configuration(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--config", required=True, help="the configuration as JSON")
+        to.add_argument("--results", type=Path, required=True, help="results/<scale>")
 
     fetch = verb(fetch_dataset, "Fetch Fashion-MNIST, check it, write it as one tensor file.")
     fetch.add_argument("--sources", nargs="+", required=True, help="in the order of trial")
@@ -218,17 +310,56 @@ def parser() -> argparse.ArgumentParser:
     drawing.add_argument("--out-pdf", type=Path, required=True)
 
     page = verb(report, "Write the report as HTML and LaTeX.")
-    page.add_argument("--config", required=True, help="the configuration as JSON")
-    page.add_argument("--results", type=Path, required=True, help="results/<scale>")
+    add_configuration(page)
     page.add_argument("--templates", type=Path, required=True)
     page.add_argument("--out-html", type=Path, required=True)
     page.add_argument("--out-tex", type=Path, required=True)
 
+    compared = verb(studies, "Compare the readings of a paper's studies.")
+    compared.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    add_configuration(compared)
+    compared.add_argument("--out", type=Path, required=True)
+
+    dots = verb(draw_study, "Draw one study's readings against the published numbers.")
+    dots.add_argument("--compared", type=Path, required=True, help="what `studies` wrote")
+    dots.add_argument("--paper", required=True, help="its key")
+    dots.add_argument("--assumption", required=True, help="the id of the study's assumption")
+    dots.add_argument("--scale", required=True)
+    dots.add_argument("--out-svg", type=Path, required=True)
+    dots.add_argument("--out-pdf", type=Path, required=True)
+
+    document = verb(report_studies, "Write the sensitivity studies as HTML and LaTeX.")
+    add_configuration(document)
+    document.add_argument("--templates", type=Path, required=True)
+    document.add_argument("--out-html", type=Path, required=True)
+    document.add_argument("--out-tex", type=Path, required=True)
+
     kept = verb(reference, "Keep a paper's summaries as CSV, where they were made, and its runs.")
     kept.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
-    kept.add_argument("--results", type=Path, required=True, help="results/<scale>")
-    kept.add_argument("--seeds", type=int, nargs="+", required=True)
+    add_configuration(kept)
     kept.add_argument("--out", type=Path, required=True, help="the CSV file; the rest beside it")
+
+    card = verb(scorecard, "Count how numbers, claims and findings came out.")
+    add_configuration(card)
+    card.add_argument("--out", type=Path, required=True, help="the JSON file")
+    card.add_argument("--out-badge", type=Path, required=True, help="one line of SVG")
+    card.add_argument("--out-svg", type=Path, required=True, help="the report's picture")
+    card.add_argument("--out-pdf", type=Path, required=True)
+
+    checked = verb(check, "Compare a run with the reference, and write check.json and check.md.")
+    add_configuration(checked)
+    checked.add_argument("--reference", type=Path, required=True, help="results/reference/<scale>")
+    checked.add_argument(
+        "--repeated",
+        nargs=3,
+        required=True,
+        metavar=("NAME", "FOLDER", "AGAIN"),
+        help="a run, and the same trained once more",
+    )
+
+    page_one = verb(readme, "Write the scorecard of the reference into the README.")
+    page_one.add_argument("--reference", type=Path, default=Path("results/reference/paper"))
+    page_one.add_argument("--readme", type=Path, default=Path("README.md"))
     return main
 
 

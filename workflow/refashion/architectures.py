@@ -23,19 +23,21 @@ from refashion.layers import (
 )
 
 
-def _through_code(latent: int | None, dropout: float, map_shape: tuple[int, int, int]):
+def _through_code(
+    latent: int | None, in_encoder: float, in_decoder: float, map_shape: tuple[int, int, int]
+):
     """The optional linear code of Tables I-III: (layers of the encoder, layers of the decoder).
 
     The tables print one linear row, features to ``latent``, and then unflatten the features
     again: the second linear layer, back from ``latent``, is missing there and added here, with
-    the same ReLU and dropout.
+    ReLU and dropout like the first.
     """
     if latent is None:
         return (), ()
     channels, height, width = map_shape
-    narrow = (Flatten(), Linear(latent, relu=True, dropout=dropout))
+    narrow = (Flatten(), Linear(latent, relu=True, dropout=in_encoder))
     widen = (
-        Linear(channels * height * width, relu=True, dropout=dropout),
+        Linear(channels * height * width, relu=True, dropout=in_decoder),
         Unflatten(channels, height, width),
     )
     return narrow, widen
@@ -47,7 +49,7 @@ def caprari2025_autoencoder1(latent: int | None, dropout: float) -> Network:
     Deviation: the transposed convolution's output_padding 1, not printed, which 14 to 28 needs.
     """
     p = dropout
-    narrow, widen = _through_code(latent, p, (16, 14, 14))
+    narrow, widen = _through_code(latent, p, p, (16, 14, 14))
     encoder = (
         Conv(16, kernel=3, padding=1, relu=True, dropout=p),  #            16 × 28 × 28
         MaxPool(2),  #                                                     16 × 14 × 14
@@ -59,32 +61,39 @@ def caprari2025_autoencoder1(latent: int | None, dropout: float) -> Network:
     return Network(encoder + narrow, widen + decoder)
 
 
-def _caprari2025_convolutions(p: float):
+def _caprari2025_convolutions(first: float, second: float):
     """caprari2025, Tables II and VII: the two convolutions that autoencoder 2 and classifier share."""
     return (
-        Conv(16, kernel=3, padding=1, relu=True, dropout=p),  #            16 × 28 × 28
+        Conv(16, kernel=3, padding=1, relu=True, dropout=first),  #        16 × 28 × 28
         MaxPool(2),  #                                                     16 × 14 × 14
-        Conv(32, kernel=3, padding=1, relu=True, dropout=p),  #            32 × 14 × 14
+        Conv(32, kernel=3, padding=1, relu=True, dropout=second),  #       32 × 14 × 14
         MaxPool(2),  #                                                     32 × 7 × 7
     )
 
 
-def caprari2025_autoencoder2(latent: int | None, dropout: float) -> Network:
+def caprari2025_autoencoder2(
+    latent: int | None,
+    dropout: float,
+    dropout_in: Literal["all", "encoder", "first_convolution"] = "all",
+) -> Network:
     """caprari2025, Table II: two convolutions; ``latent`` None leaves the linear code out.
 
     Deviation: output_padding 1 in both transposed convolutions, not printed, which 7 to 14 and
-    14 to 28 need.
+    14 to 28 need. The table prints dropout in all layers; ``dropout_in`` leaves it to some of
+    them, a linear code's among those of encoder and decoder.
     """
     p = dropout
-    narrow, widen = _through_code(latent, p, (32, 7, 7))
+    in_encoder = p if dropout_in in ("all", "encoder") else 0.0
+    in_decoder = p if dropout_in == "all" else 0.0
+    narrow, widen = _through_code(latent, in_encoder, in_decoder, (32, 7, 7))
     decoder = (
         ConvTranspose(
-            16, 3, stride=2, padding=1, output_padding=1, relu=True, dropout=p
+            16, 3, stride=2, padding=1, output_padding=1, relu=True, dropout=in_decoder
         ),  # 16 × 14 × 14
         ConvTranspose(1, 3, stride=2, padding=1, output_padding=1),  #     1 × 28 × 28
         Sigmoid(),  #                                                      1 × 28 × 28
     )
-    return Network(_caprari2025_convolutions(p) + narrow, widen + decoder)
+    return Network(_caprari2025_convolutions(p, in_encoder) + narrow, widen + decoder)
 
 
 def caprari2025_autoencoder3(latent: int | None, dropout: float) -> Network:
@@ -94,7 +103,7 @@ def caprari2025_autoencoder3(latent: int | None, dropout: float) -> Network:
     size); the last pooling keeps its partial window, as 7 to 4 needs; output_padding 0, 1, 1.
     """
     p = dropout
-    narrow, widen = _through_code(latent, p, (64, 4, 4))
+    narrow, widen = _through_code(latent, p, p, (64, 4, 4))
     encoder = (
         Conv(16, kernel=3, padding=1, relu=True, dropout=p),  #            16 × 28 × 28
         MaxPool(2),  #                                                     16 × 14 × 14
@@ -125,7 +134,7 @@ def caprari2025_classifier(n1: int, n2: int, dropout: float) -> Network:
         Linear(n2, relu=True, dropout=p),  #                               n2
         Linear(10),  #                                                     10 logits
     )
-    return Network(_caprari2025_convolutions(p), head)
+    return Network(_caprari2025_convolutions(p, p), head)
 
 
 def _ochotorena2023_encoder(latent: int, p: float):
@@ -144,34 +153,43 @@ def _ochotorena2023_encoder(latent: int, p: float):
     )
 
 
-def _ochotorena2023_decoder(p: float, kernels: tuple[int, int], extra: int):
+# Kernel, padding and output_padding of the two transposed convolutions, stride 2, that take 5 to 13
+# to 28: three of the ways there are.
+UPSAMPLING = {
+    "output_padding": ((4, 0, 1), (3, 0, 1)),
+    "larger_kernel": ((5, 0, 0), (4, 0, 0)),
+    "padded": ((6, 1, 1), (5, 1, 1)),
+}
+
+
+def _ochotorena2023_decoder(p: float, upsampling: str):
     """ochotorena2023, Section II: the decoder without its last activation.
 
     Deviation: the first layer gives 800 features, where the paper prints 35 · 5 · 5 and then
     unflattens 32 · 5 · 5.
     """
-    first, second = kernels
+    (first, padding1, extra1), (second, padding2, extra2) = UPSAMPLING[upsampling]
     return (
         Linear(800, relu=True, dropout=p),  #                              800
         Unflatten(32, 5, 5),  #                                            32 × 5 × 5
         ConvTranspose(
-            16, first, stride=2, output_padding=extra, relu=True, dropout=p
+            16, first, stride=2, padding=padding1, output_padding=extra1, relu=True, dropout=p
         ),  # 16 × 13 × 13
-        ConvTranspose(1, second, stride=2, output_padding=extra),  #       1 × 28 × 28
+        ConvTranspose(1, second, stride=2, padding=padding2, output_padding=extra2),  # 1 × 28 × 28
     )
 
 
 def ochotorena2023_autoencoder(
-    latent: int, upsampling: Literal["output_padding", "larger_kernel"], dropout: float
+    latent: int, upsampling: Literal["output_padding", "larger_kernel", "padded"], dropout: float
 ) -> Network:
     """ochotorena2023, Section II and Table I: models 1 to 3, and model 4 with larger kernels.
 
     Kernels of the transposed convolutions are not printed. With stride 2 and no padding, 5 to 13
     to 28 needs 4 × 4 and 3 × 3 with output_padding 1, or 5 × 5 and 4 × 4 without: model 4's
-    output_padding was removed, and its kernels made larger to keep the shapes.
+    output_padding was removed, and its kernels made larger to keep the shapes. With padding 1 and
+    output_padding 1 they are 6 × 6 and 5 × 5.
     """
-    kernels, extra = {"output_padding": ((4, 3), 1), "larger_kernel": ((5, 4), 0)}[upsampling]
-    decoder = (*_ochotorena2023_decoder(dropout, kernels, extra), Sigmoid())
+    decoder = (*_ochotorena2023_decoder(dropout, upsampling), Sigmoid())
     return Network(_ochotorena2023_encoder(latent, dropout), decoder)
 
 
@@ -195,7 +213,7 @@ def palacio2025_autoencoder(
     The paper gives no channels, kernels or strides: those of ochotorena2023's model 1 are taken,
     whose code size, dropout, batch size and learning rate are also this paper's.
     """
-    *body, last = _ochotorena2023_decoder(dropout, (4, 3), 1)
+    *body, last = _ochotorena2023_decoder(dropout, "output_padding")
     activated = (last, Sigmoid()) if output == "sigmoid" else (replace(last, relu=True),)
     return Network(_ochotorena2023_encoder(latent, dropout), (*body, *activated))
 

@@ -309,7 +309,7 @@ def compare_confusion(
         "row": row,
         "summary": summaries.get(row.id),
         "accuracy": _beside(
-            100 * np.trace(published) / published.sum(),
+            float(100 * np.trace(published) / published.sum()),
             summary.get("kept", {}).get("val_accuracy"),
             "percent",
             digits=2,
@@ -332,6 +332,7 @@ def published_numbers(
 ) -> list[dict[str, Any]]:
     """Every published number: table, row, metric, the comparison, its verdict and its reason.
 
+    ``within_margin`` says whether the mean is as near as ``close`` asks for, whatever the verdict.
     A number printed in two tables counts twice: each is a statement of the paper. A confusion
     matrix counts as one, its accuracy. ``margins`` are the configuration's.
     """
@@ -350,8 +351,10 @@ def published_numbers(
             compared["accuracy"] | {"table": table, "row": compared["row"], "metric": metric}
         )
     for number in numbers:
-        key = MARGINS[number["row"].task, number["unit"]]
-        number["verdict"] = judge(number, margins[key]["margin"])
+        margin = margins[MARGINS[number["row"].task, number["unit"]]]["margin"]
+        number["verdict"] = judge(number, margin)
+        difference = number["difference"]
+        number["within_margin"] = difference is not None and bool(abs(difference) <= margin)
         number["reason"] = ""
         if number["verdict"] == "not comparable":
             told = "the row is told this epoch"

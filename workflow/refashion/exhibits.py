@@ -24,7 +24,7 @@ def check_tables(
         at = f"tables[{index}]"
         metrics = table["metrics"]
         for key, metric in metrics.items():
-            unit = _unit(metric["metric"])
+            unit = unit_of(metric["metric"])
             if metric["unit"] != unit:
                 problems.add(
                     f"{at}.metrics.{key}.unit",
@@ -80,7 +80,8 @@ def _check_published(
             )
 
 
-def _unit(metric: str) -> str:
+def unit_of(metric: str) -> str:
+    """``epochs``, ``percent`` or ``loss``: what a metric is given in."""
     if metric == "epoch":
         return "epochs"
     return "percent" if "accuracy" in metric else "loss"

@@ -30,6 +30,7 @@ from refashion.rows import (
     check_variants,
     with_donors,
 )
+from refashion.studies.readings import Study, build_studies
 
 CONFIG_FILE = "config.yaml"
 PAPERS_FOLDER = Path("workflow/papers")
@@ -37,7 +38,10 @@ PAPERS_FOLDER = Path("workflow/papers")
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's file, checked. What is neither citation, protocol nor row is as in the YAML."""
+    """A paper's file, checked. What is neither row, study, citation nor protocol is as in the YAML.
+
+    ``rows`` are all that a report needs; the readings of the studies train ``study_rows``.
+    """
 
     key: str
     file: str
@@ -49,17 +53,24 @@ class Paper:
     figures: list[dict[str, Any]]
     assumptions: list[dict[str, str]]
     claims: list[dict[str, Any]]
+    studies: tuple[Study, ...] = ()
+
+    @property
+    def study_rows(self) -> tuple[Row, ...]:
+        """The rows that the studies' readings train."""
+        return tuple(row for study in self.studies for row in study.trained)
 
     def row(self, name: str) -> Row:
-        """The row with this id or alias.
+        """The row with this id or alias, also one of a study.
 
         Raises:
             UserError: there is none.
         """
-        for row in self.rows:
+        rows = (*self.rows, *self.study_rows)
+        for row in rows:
             if name == row.id or name in row.aliases:
                 return row
-        names = [name for row in self.rows for name in (row.id, *row.aliases)]
+        names = [name for row in rows for name in (row.id, *row.aliases)]
         raise UserError(f"{self.file}: rows: {unknown(name, names, 'row')}")
 
 
@@ -99,6 +110,11 @@ def load_paper(path: Path | str) -> Paper:
     check_unique_ids({"tables": tables, "figures": figures}, problems)
     for section in ("assumptions", "claims"):
         check_unique_ids({section: sound(section)}, problems)
+    right = {
+        section: [entry for _, entry in sound(section)]
+        for section in ("tables", "assumptions", "claims")
+    }
+    studies = build_studies(data | right, sound("studies"), rows, names, str(path), problems)
     problems.raise_if_any()
     return Paper(
         key=data["key"],
@@ -111,6 +127,7 @@ def load_paper(path: Path | str) -> Paper:
         figures=data["figures"],
         assumptions=data["assumptions"],
         claims=data["claims"],
+        studies=studies,
     )
 
 
@@ -138,7 +155,7 @@ def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
         except UserError as error:
             problems.append(str(error))
     targets: dict[str, Row] = {}
-    for row in (row for paper in papers for row in paper.rows):
+    for row in (row for paper in papers for row in (*paper.rows, *paper.study_rows)):
         for name in (row.name, *row.alias_names):
             other = targets.setdefault(name, row)
             if other.paper != row.paper:
@@ -154,6 +171,8 @@ def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
 def validate_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a configuration, and return it as plain data of its own.
 
+    Of ``seeds`` it has as many as the scale takes.
+
     ``papers`` and ``seeds`` may also be as they come from a command line: ``--config seeds=0``,
     ``papers=one,two``, ``seeds=[0,1]`` (whose items Snakemake hands over as text).
 
@@ -167,7 +186,8 @@ def validate_config(config: Mapping[str, Any]) -> dict[str, Any]:
             config[key] = [_as(kind, item) for item in _items(config[key])]
     check_schema(config, "config", problems)
     problems.raise_if_any()
-    return json.loads(json.dumps(config))
+    config = json.loads(json.dumps(config))
+    return config | {"seeds": config["seeds"][: config["scales"][config["scale"]]["seeds"]]}
 
 
 def _items(value: Any) -> list:

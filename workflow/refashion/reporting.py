@@ -13,7 +13,7 @@ from typing import Any
 
 import jinja2
 
-from refashion import evidence, latex
+from refashion import evidence, latex, scorecard
 from refashion.claims import verdicts
 from refashion.claims.words import count_verdicts, present
 from refashion.diagnosis import findings, levels
@@ -76,10 +76,6 @@ SERIES = {
 def _figure(
     paper: Any, figure: Mapping[str, Any], results_root: Path, seeds: Sequence[int]
 ) -> dict[str, str]:
-    stem = Path("figures") / paper.key / figure["id"]
-    svg = Path(results_root) / stem.with_suffix(".svg")
-    if not svg.exists():
-        raise UserError(f"{svg}: not there; draw the figures before the report")
     caption, measured = sentence(figure["caption"]), _what_is_drawn(paper, figure, seeds)
     return {
         "anchor": f"{paper.key}-{figure['id']}",
@@ -89,6 +85,21 @@ def _figure(
         "shows": sentence(figure["shows"]),
         "alt": f"{figure['label']}: {caption} {measured} Rows: {listed(figure['rows'])}.",
         "kind": figure["kind"],
+        **drawn(Path(results_root), f"{paper.key}/{figure['id']}"),
+    }
+
+
+def drawn(results_root: Path, name: str) -> dict[str, str]:
+    """A figure for both formats: its SVG as data, and where its PDF is.
+
+    Raises:
+        UserError: it has not been drawn.
+    """
+    stem = Path("figures") / name
+    svg = results_root / stem.with_suffix(".svg")
+    if not svg.exists():
+        raise UserError(f"{svg}: not there; draw the figures before the report")
+    return {
         # An image of its own: the ids inside one SVG cannot meet those of another.
         "src": "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode("ascii"),
         "pdf": stem.with_suffix(".pdf").as_posix(),
@@ -137,7 +148,9 @@ def _kept_at(rows: Sequence[Any]) -> str:
 # ---- the other parts of a paper -----------------------------------------------------------------
 
 
-def _assumption(assumption: Mapping[str, Any]) -> dict[str, str]:
+def _assumption(paper: Any, assumption: Mapping[str, Any]) -> dict[str, str]:
+    readings = {study.assumption: len(study.readings) for study in paper.studies}
+    varied = readings.get(assumption["id"])
     return {
         "id": assumption["id"],
         "question": sentence(assumption["question"]),
@@ -145,6 +158,9 @@ def _assumption(assumption: Mapping[str, Any]) -> dict[str, str]:
         "why": sentence(assumption["why"]),
         "alternatives": sentence(assumption["alternatives"]),
         "evidence": sentence(capital(EVIDENCE[assumption["evidence"]])),
+        "varied": f"Varied in the sensitivity studies: {count(varied, 'other reading')}."
+        if varied
+        else "",
     }
 
 
@@ -205,7 +221,8 @@ def _inventory(paper: Any, summaries: Mapping[str, dict]) -> list[dict[str, Any]
     return lines
 
 
-def _spread(seeds: Sequence[int]) -> str:
+def seeds_run(seeds: Sequence[int]) -> str:
+    """Which seeds the measured numbers are of."""
     if len(seeds) == 1:
         return f"One seed was run ({seeds[0]}), so no spread can be given."
     return (
@@ -335,7 +352,7 @@ def _paper(
         "figures": [_figure(paper, figure, results_root, seeds) for figure in paper.figures],
         "findings": [_finding(paper, finding) for finding in found],
         "excess": tabulate_excess(paper, levels.load(paper, results_root), summaries),
-        "assumptions": [_assumption(assumption) for assumption in paper.assumptions],
+        "assumptions": [_assumption(paper, assumption) for assumption in paper.assumptions],
         **_claims(paper, results_root),
         "rows": _inventory(paper, summaries),
     }
@@ -347,9 +364,7 @@ def _paper(
 def _overview(
     papers: Sequence[Any],
     numbers: Mapping[str, list[dict]],
-    found: Mapping[str, Sequence[findings.Finding]],
     summaries: Mapping[str, Mapping[str, dict]],
-    seeds: Sequence[int],
 ) -> dict[str, Any]:
     """A line a paper; the kinds of number that any of them prints are columns."""
     kinds = {key: evidence.largest_differences(of_paper) for key, of_paper in numbers.items()}
@@ -371,9 +386,7 @@ def _overview(
                 "rows": _rows_trained(paper, of_rows),
                 "numbers": _numbers_compared(numbers[paper.key]),
                 "medians": [medians.get(kind, NONE) for kind in columns],
-                "findings": str(len(found[paper.key])),
                 "figures": str(len(paper.figures)),
-                "seeds": str(len(seeds)),
                 "diverged": _diverged_runs(of_rows),
                 "time": duration(sum(sum(summary["seconds"]) for summary in of_rows.values())),
             }
@@ -381,7 +394,20 @@ def _overview(
     return {"kinds": [capital(KINDS[kind][1]) for kind in columns], "lines": lines}
 
 
-def _run(
+def _scorecard(results_root: Path) -> dict[str, Any]:
+    """The first page: all verdicts as a picture and as a table."""
+    card = scorecard.load(results_root)
+    counted = card["all"]
+    return {
+        "numbers": [capital(verdict) for verdict in counted["numbers"]],
+        "claims": [capital(verdict) for verdict in counted["claims"]],
+        "lines": scorecard.lines(card),
+        "alt": f"Bars of verdicts, a paper a line. In all: {scorecard.in_short(counted)}.",
+        **drawn(results_root, "scorecard"),
+    }
+
+
+def how_it_was_run(
     run: Mapping[str, Any],
     config: Mapping[str, Any],
     scale: str,
@@ -470,18 +496,26 @@ def build_context(
         "smoke": scale == "smoke",
         "banner": BANNER if scale == "smoke" else "",
         "date": run["date"],
-        "spread": _spread(seeds),
-        "overview": _overview(papers, numbers, found, summaries, seeds),
+        "spread": seeds_run(seeds),
+        # Of one paper it would be a second account of the same counts.
+        "scorecard": _scorecard(root) if len(papers) > 1 else None,
+        "overview": _overview(papers, numbers, summaries),
         "papers": [
             _paper(paper, numbers[paper.key], found[paper.key], summaries[paper.key], root, seeds)
             for paper in papers
         ],
-        "run": _run(run, config, scale, papers, summaries),
+        "run": how_it_was_run(run, config, scale, papers, summaries),
     }
 
 
-def render(context: Mapping[str, Any], template_dir: Path, out_html: Path, out_tex: Path) -> None:
-    """Write the report as HTML and as LaTeX from ``report.html.j2`` and ``report.tex.j2``.
+def render(
+    context: Mapping[str, Any],
+    template_dir: Path,
+    out_html: Path,
+    out_tex: Path,
+    document: str = "report",
+) -> None:
+    """Write a document as HTML and as LaTeX, from ``report.html.j2`` and ``report.tex.j2`` or so.
 
     ``out_tex`` must lie in ``results/<scale>``, as it names the figures relative to itself.
 
@@ -507,8 +541,8 @@ def render(context: Mapping[str, Any], template_dir: Path, out_html: Path, out_t
     # An anchor is no text: its letters, digits, - and _ go into LaTeX as they are.
     tex.filters |= {"href": latex.link, "anchor": latex.Latex}
     for environment, template, out in (
-        (html, "report.html.j2", out_html),
-        (tex, "report.tex.j2", out_tex),
+        (html, f"{document}.html.j2", out_html),
+        (tex, f"{document}.tex.j2", out_tex),
     ):
         text = environment.get_template(template).render(context)
         Path(out).parent.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,7 @@ class Row:
     sorted: architecture, parameters, dropout, optimizer, learning_rate, momentum (None for Adam),
     epsilon (None for SGD), batch_size, epochs, normalisation, encoder (None or {row, frozen}),
     early_stopping (None or {patience, min_delta}), keep, split, validation_dropout, snapshots.
+    ``reading_of`` is the id of the row that a sensitivity study varies with this one.
     """
 
     paper: str
@@ -44,16 +45,17 @@ class Row:
     variant_of: str | None = None
     note: str | None = None
     donor_sha256: str | None = None
+    reading_of: str | None = None
 
     @property
     def name(self) -> str:
         """The row's target in the workflow."""
-        return _target(self.paper, self.id)
+        return target_name(self.paper, self.id)
 
     @property
     def alias_names(self) -> tuple[str, ...]:
         """Targets that stand for this row too."""
-        return tuple(_target(self.paper, alias) for alias in self.aliases)
+        return tuple(target_name(self.paper, alias) for alias in self.aliases)
 
     @property
     def network(self) -> Network:
@@ -71,6 +73,11 @@ class Row:
         return self.spec["encoder"]
 
     @property
+    def settings(self) -> str:
+        """The spec as text, the same for the same settings."""
+        return _canonical(self.spec)
+
+    @property
     def spec_sha256(self) -> str:
         """Hash of the spec; a reused encoder counts in it with its own row's spec, not its id."""
         decides = dict(self.spec)
@@ -86,43 +93,49 @@ def build_rows(
     data: Mapping[str, Any], entries: list[tuple[int, dict]], file: str, problems: Problems
 ) -> dict[int, Row]:
     """Rows by their index; one with a problem is left out."""
-    rows = {}
-    for index, entry in entries:
-        at = f"rows[{index}]"
-        usual = USUAL | data["defaults"]
-        spec = {key: entry.get(key, default) for key, default in usual.items()}
-        spec |= {key: entry.get(key) for key in ("architecture", "parameters", "encoder")}
-        idle, owner = ("momentum", "sgd") if spec["optimizer"] == "adam" else ("epsilon", "adam")
-        if idle in entry:
-            problems.add(
-                f"{at}.{idle}",
-                f"{show(entry[idle])} does nothing with {spec['optimizer']}; allowed with "
-                f"optimizer: {owner}",
-            )
-        spec[idle] = None
-        misfits = list(_misfits(spec["architecture"], spec["parameters"]))
-        for key, text in misfits:
-            problems.add(f"{at}.{key}", text)
-        if misfits:
-            continue
-        spec = _plain(spec)
-        try:
-            _network(spec)
-        except ShapeError as error:
-            problems.add(f"{at}.parameters", f"{show(spec['parameters'])} do not fit: {error}")
-            continue
-        for key, text in _contradictions(spec):
-            problems.add(f"{at}.{key}", text)
-        rows[index] = Row(
-            paper=str(data.get("key")),
-            file=file,
-            id=entry["id"],
-            spec=spec,
-            aliases=tuple(entry.get("aliases", ())),
-            variant_of=entry.get("variant_of"),
-            note=entry.get("note"),
+    built = {
+        index: build_row(data, entry, file, f"rows[{index}]", problems) for index, entry in entries
+    }
+    return {index: row for index, row in built.items() if row is not None}
+
+
+def build_row(
+    data: Mapping[str, Any], entry: Mapping[str, Any], file: str, at: str, problems: Problems
+) -> Row | None:
+    """The row of an entry and the defaults in ``data``; None, and problems at ``at``, if wrong."""
+    usual = USUAL | data["defaults"]
+    spec = {key: entry.get(key, default) for key, default in usual.items()}
+    spec |= {key: entry.get(key) for key in ("architecture", "parameters", "encoder")}
+    idle, owner = ("momentum", "sgd") if spec["optimizer"] == "adam" else ("epsilon", "adam")
+    if idle in entry:
+        problems.add(
+            f"{at}.{idle}",
+            f"{show(entry[idle])} does nothing with {spec['optimizer']}; allowed with "
+            f"optimizer: {owner}",
         )
-    return rows
+    spec[idle] = None
+    misfits = list(_misfits(spec["architecture"], spec["parameters"]))
+    for key, text in misfits:
+        problems.add(f"{at}.{key}", text)
+    if misfits:
+        return None
+    spec = _plain(spec)
+    try:
+        _network(spec)
+    except ShapeError as error:
+        problems.add(f"{at}.parameters", f"{show(spec['parameters'])} do not fit: {error}")
+        return None
+    for key, text in _contradictions(spec):
+        problems.add(f"{at}.{key}", text)
+    return Row(
+        paper=str(data.get("key")),
+        file=file,
+        id=entry["id"],
+        spec=spec,
+        aliases=tuple(entry.get("aliases", ())),
+        variant_of=entry.get("variant_of"),
+        note=entry.get("note"),
+    )
 
 
 def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -132,10 +145,18 @@ def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Iterator[tuple
         return
     function = ARCHITECTURES[architecture]
     hints = get_type_hints(function)
-    wanted = [name for name in inspect.signature(function).parameters if name != "dropout"]
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "dropout"
+    }
+    wanted = [name for name, default in defaults.items() if default is inspect.Parameter.empty]
     for name, value in parameters.items():
-        if name not in wanted:
-            yield f"parameters.{name}", unknown(name, wanted, f"parameter of {architecture}")
+        if name not in defaults:
+            yield f"parameters.{name}", unknown(name, defaults, f"parameter of {architecture}")
+        elif value == defaults[name]:
+            # One way of writing each training: its hash decides what is trained again.
+            yield f"parameters.{name}", f"{show(value)} is the default; allowed: leave it out"
         elif get_origin(hints[name]) is Literal:
             if value not in get_args(hints[name]):
                 yield f"parameters.{name}", unknown(value, get_args(hints[name]), "choice here")
@@ -192,7 +213,8 @@ def _network(spec: Mapping[str, Any]) -> Network:
     return ARCHITECTURES[architecture](**spec["parameters"], **dropout)
 
 
-def _target(paper: str, row: str) -> str:
+def target_name(paper: str, row: str) -> str:
+    """What a row of this id or alias is called in the workflow."""
     return f"{paper}_{row}".replace("-", "_")
 
 
@@ -213,7 +235,7 @@ def check_names(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
         for key, name in places:
             if not isinstance(name, str):
                 continue
-            at, target = f"rows[{index}].{key}", _target("", name)
+            at, target = f"rows[{index}].{key}", target_name("", name)
             if target in targets:
                 where, other = targets[target]
                 problems.add(
@@ -259,13 +281,19 @@ def check_encoders(
                 f"{show(name)} is a classification; allowed is a reconstruction: "
                 f"{', '.join(reconstructions) or 'none'}",
             )
-        elif _without_dropout(donor.network.encoder) != _without_dropout(row.network.encoder):
-            problems.add(
-                at,
-                f"the encoder of {show(name)} gives a code of shape {donor.network.code_shape}, "
-                f"{row.spec['architecture']} needs its own layers with a code of shape "
-                f"{row.network.code_shape}; allowed: a row with the same encoder, layer by layer",
-            )
+        elif misfit := encoder_misfit(row, donor):
+            problems.add(at, f"{misfit}; allowed: a row with the same encoder, layer by layer")
+
+
+def encoder_misfit(row: Row, donor: Row) -> str | None:
+    """Why ``row`` cannot start from the trained encoder of ``donor``, if it cannot."""
+    if _without_dropout(donor.network.encoder) == _without_dropout(row.network.encoder):
+        return None
+    return (
+        f"the encoder of {show(donor.id)} gives a code of shape {donor.network.code_shape}, "
+        f"{row.spec['architecture']} needs its own layers with a code of shape "
+        f"{row.network.code_shape}"
+    )
 
 
 def _without_dropout(layers: Iterable[Layer]) -> list[Layer]:
@@ -286,7 +314,7 @@ def check_same_settings(rows: Mapping[int, Row], problems: Problems) -> None:
     """No two rows are one training."""
     first: dict[str, int] = {}
     for index, row in rows.items():
-        other = first.setdefault(_canonical(row.spec), index)
+        other = first.setdefault(row.settings, index)
         if other != index:
             problems.add(
                 f"rows[{index}]",

@@ -1,5 +1,7 @@
 # Evidence, per paper: the levels that its images set, what its numbers and runs give away, and what
-# its claims are worth.
+# its claims are worth; and the scorecard, the count of all of it.
+
+import json
 
 LEVELS_CODE = ["workflow/refashion/diagnosis/levels.py", "workflow/refashion/layers.py"]
 DIAGNOSIS_CODE = [
@@ -51,8 +53,8 @@ for paper in PAPERS:
             runtime=10,
         params:
             paper=paper.file,
-            specs={row.id: row.spec for row in paper.rows},
-            layers={row.id: repr(row.network) for row in paper.rows},
+            specs={row.id: row.spec for row in paper.rows + paper.study_rows},
+            layers={row.id: repr(row.network) for row in paper.rows + paper.study_rows},
         shell:
             "python -m refashion levels --paper {params.paper} --dataset {input.dataset}"
             " --published-images {input.published} --out {output} > {log} 2>&1"
@@ -119,3 +121,48 @@ for paper in PAPERS:
         shell:
             "python -m refashion claims --paper {params.paper} --results {params.results}"
             " --seeds {params.seeds} --out {output} > {log} 2>&1"
+
+
+SCORECARD_CODE = [
+    f"workflow/refashion/{module}.py"
+    for module in (
+        "claims/verdicts",
+        "diagnosis/findings",
+        "evidence",
+        "figures/__init__",
+        "figures/scorecard",
+        "figures/shared",
+        "scorecard",
+        "wording",
+    )
+]
+
+
+rule scorecard:
+    input:
+        summaries=[f"{RESULTS}/{row.paper}/{row.id}/summary.json" for row in ROWS],
+        evidence=[
+            f"{RESULTS}/evidence/{paper.key}/{file}.json"
+            for paper in PAPERS
+            for file in ("findings", "claims")
+        ],
+        code=SCORECARD_CODE,
+    output:
+        card=f"{RESULTS}/scorecard.json",
+        badge=f"{RESULTS}/scorecard.svg",
+        svg=f"{RESULTS}/figures/scorecard.svg",
+        pdf=f"{RESULTS}/figures/scorecard.pdf",
+    log:
+        f"{LOGS}/scorecard.log",
+    localrule: True
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        config=json.dumps(config),
+        results=RESULTS,
+        published=[(paper.tables, paper.confusion_matrices) for paper in PAPERS],
+    shell:
+        "python -m refashion scorecard --config {params.config:q} --results {params.results}"
+        " --out {output.card} --out-badge {output.badge} --out-svg {output.svg}"
+        " --out-pdf {output.pdf} > {log} 2>&1"

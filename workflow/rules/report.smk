@@ -3,7 +3,13 @@
 
 import json
 
-TEMPLATES = ["report.html.j2", "report.tex.j2", "style.css.j2"]
+TEMPLATES = [
+    "page.html.j2",
+    "page.tex.j2",
+    "report.html.j2",
+    "report.tex.j2",
+    "style.css.j2",
+]
 REPORT_CODE = [
     "claims/verdicts",
     "claims/words",
@@ -14,6 +20,7 @@ REPORT_CODE = [
     "latex",
     "provenance",
     "reporting",
+    "scorecard",
     "tables",
     "wording",
 ]
@@ -27,6 +34,8 @@ for document, covered in DOCUMENTS.items():
         for figure in paper.figures
     ]
     suffix = "" if document == "report" else f"_{document}"
+    if document == "report":
+        drawn.append(f"{RESULTS}/figures/scorecard")
 
     rule:
         name:
@@ -99,6 +108,11 @@ for paper in PAPERS:
                 for seed in SEEDS
                 for file in ("metrics.json", "history.csv")
             ],
+            evidence=[
+                f"{RESULTS}/evidence/{paper.key}/{file}.json"
+                for file in ("findings", "claims")
+            ],
+            code=SCORECARD_CODE,
         output:
             table=f"{REFERENCE}/{paper.key}.csv",
             environment=f"{REFERENCE}/{paper.key}.json",
@@ -111,11 +125,12 @@ for paper in PAPERS:
             runtime=10,
         params:
             paper=paper.file,
+            published=(paper.tables, paper.confusion_matrices),
+            config=json.dumps(config | {"papers": [paper.key]}),
             results=RESULTS,
-            seeds=SEEDS,
         shell:
-            "python -m refashion reference --paper {params.paper} --results {params.results}"
-            " --seeds {params.seeds} --out {output.table} > {log} 2>&1"
+            "python -m refashion reference --paper {params.paper} --config {params.config:q}"
+            " --results {params.results} --out {output.table} > {log} 2>&1"
 
 
 rule reference:

@@ -1,4 +1,5 @@
-# One training rule per row of a paper's tables, one job per seed, and per row a target by name.
+# One training rule per row of a paper's tables, one job per seed, and per row a target by name; the
+# rows of the studies likewise, for which the report does not ask.
 #
 # What decides a number is an input or a parameter here: images, layer table, settings, seed, the
 # modules that train, torch. What does not (captions, published numbers, the device) is not.
@@ -9,9 +10,9 @@ TRAINING_CODE = [f"workflow/refashion/{module}.py" for module in TRAINING_MODULE
 VERSIONS = {package: version(package) for package in ("torch", "numba", "numpy")}
 
 
-for row in ROWS:
+for row in ROWS + STUDY_ROWS:
     folder = f"{RESULTS}/{row.paper}/{row.id}"
-    run = f"{folder}/seed-{{seed}}"
+    run = f"{folder}/seed-{{seed}}{{again}}"
     donor = row.encoder["row"] if row.encoder else None
 
     rule:
@@ -33,7 +34,7 @@ for row in ROWS:
             weights=f"{run}/model.safetensors",
             outputs=f"{run}/outputs.safetensors",
         log:
-            f"{LOGS}/train/{row.name}_seed-{{seed}}.log",
+            f"{LOGS}/train/{row.name}_seed-{{seed}}{{again}}.log",
         # A first picture of everything comes before the second seed of anything.
         priority: lambda wildcards: -SEEDS.index(int(wildcards.seed))
         threads: 1
@@ -59,7 +60,7 @@ for row in ROWS:
         name:
             row.name
         input:
-            runs=expand(f"{run}/metrics.json", seed=SEEDS),
+            runs=expand(f"{folder}/seed-{{seed}}/metrics.json", seed=SEEDS),
             code="workflow/refashion/evidence.py",
         output:
             f"{folder}/summary.json",
@@ -81,8 +82,10 @@ for row in ROWS:
                 f"{folder}/summary.json",
 
 
-for row in ROWS:
-    if any(other.encoder and other.encoder["row"] == row.id for other in ROWS):
+for row in ROWS + STUDY_ROWS:
+    if any(
+        other.encoder and other.encoder["row"] == row.id for other in ROWS + STUDY_ROWS
+    ):
         run = f"{RESULTS}/{row.paper}/{row.id}/seed-{{seed}}"
 
         rule:

@@ -25,7 +25,7 @@ Output = Callable[[np.ndarray], np.ndarray | float]
 
 
 def describe(paper: Any, dataset: Dataset) -> dict[str, Any]:
-    """The levels of every protocol that ``paper``'s rows have, as JSON can hold them.
+    """The levels of every protocol that the rows of ``paper`` and its studies have, for JSON.
 
     Returns:
         ``dataset_sha256``, ``classes`` (per set the number of images of each class), ``unreached``
@@ -44,7 +44,7 @@ def describe(paper: Any, dataset: Dataset) -> dict[str, Any]:
         them, count as such.
     """
     protocols: dict[str, dict[str, Any]] = {}
-    for row in paper.rows:
+    for row in (*paper.rows, *paper.study_rows):
         what = {
             "task": row.task,
             "normalisation": row.spec["normalisation"],

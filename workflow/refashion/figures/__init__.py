@@ -6,7 +6,7 @@ neither a date nor random ids in it, so that the same results give the same byte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from refashion.errors import UserError
-from refashion.figures import charts, images, matrices
+from refashion.figures import charts, images, matrices, readings, scorecard
 from refashion.figures.shared import FAINT, STYLE
 
 SMOKE_MARK = "smoke run: no evidence"
@@ -53,19 +53,37 @@ def draw(
             f"{paper.file}: figures: {figure['id']}: kind: {figure['kind']} is none of "
             f"{', '.join(KINDS)}"
         )
+    _write(
+        lambda: KINDS[figure["kind"]](paper, figure, Path(results_root), list(seeds)),
+        f"{paper.key}/{figure['id']}",
+        scale,
+        (out_svg, out_pdf),
+    )
+
+
+def draw_scorecard(card: Mapping[str, Any], out_svg: Path, out_pdf: Path) -> None:
+    """Draw the scorecard, as :func:`refashion.scorecard.make_card` makes it, as SVG and as PDF."""
+    _write(lambda: scorecard.bars(card), "scorecard", card["scale"], (out_svg, out_pdf))
+
+
+def draw_study(
+    paper: str, study: Mapping[str, Any], scale: str, out_svg: Path, out_pdf: Path
+) -> None:
+    """Draw a study, as :func:`refashion.studies.comparison.compare` has it, as SVG and as PDF."""
+    name = f"{paper}/{study['assumption']}"
+    _write(lambda: readings.dots(study), name, scale, (out_svg, out_pdf))
+
+
+def _write(make: Callable[[], Figure], name: str, scale: str, outs: tuple[Path, Path]) -> None:
     # The ids in an SVG come from this salt: two figures inlined in one page must not share any.
-    salt = f"{paper.key}/{figure['id']}"
-    with mpl.rc_context({"svg.hashsalt": salt}):
+    with mpl.rc_context({"svg.hashsalt": name}):
         mpl.rcParams.update(STYLE)
-        drawn = KINDS[figure["kind"]](paper, figure, Path(results_root), list(seeds))
+        drawn = make()
         if scale == "smoke":
             _mark_as_smoke(drawn)
-        for out in (Path(out_svg), Path(out_pdf)):
+        for out, date in zip(map(Path, outs), ("Date", "CreationDate"), strict=True):
             out.parent.mkdir(parents=True, exist_ok=True)
-        drawn.savefig(out_svg, format="svg", metadata={"Date": None, "Creator": "refashion"})
-        drawn.savefig(
-            out_pdf, format="pdf", metadata={"CreationDate": None, "Creator": "refashion"}
-        )
+            drawn.savefig(out, metadata={date: None, "Creator": "refashion"})
 
 
 def _mark_as_smoke(drawn: Figure) -> None:

@@ -1,0 +1,180 @@
+"""The scorecard: every verdict is counted once, and the README's is that of the reference."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from refashion import evidence, scorecard
+from refashion.claims import verdicts
+from refashion.diagnosis.findings import Finding
+from refashion.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+def graded(numbers=(), claims=(), findings=0, within=True):
+    """A grade with these verdicts."""
+    return {
+        "numbers": [{"verdict": verdict, "within_margin": within} for verdict in numbers],
+        "claims": [{"verdict": verdict} for verdict in claims],
+        "findings": [{}] * findings,
+    }
+
+
+@pytest.fixture
+def card():
+    grades = {
+        "one2020": graded(
+            ["reproduced", "close", "differs", "reproduced"], ["holds", "undecided"], findings=2
+        ),
+        "two2021": graded(["single run"] * 2, ["does not hold"], findings=1),
+    }
+    return scorecard.make_card(grades, "paper", {"one2020": [0, 1], "two2021": [0]})
+
+
+def test_a_grade_keeps_every_verdict_with_what_it_is_about():
+    class Row:
+        id = "r1"
+
+    number = {
+        "table": {"id": "t1", "label": "Table I"},
+        "row": Row,
+        "metric": {"metric": "val_loss", "at": "best"},
+        "published": 0.6,
+        "mean": 0.61,
+        "n": 1,
+        "verdict": "single run",
+        "within_margin": False,
+        "sd": None,
+    }
+    claim = {"id": "c-P01", "verdict": "holds", "seeds": [0, 1], "holds_in": [1], "parts": []}
+    finding = Finding("trivial", ["r1"], ["It is."], "So it is.", ["t1"], ["val_loss"])
+    assert scorecard.grade([number], [claim], [finding]) == {
+        "numbers": [
+            {
+                "table": "t1",
+                "row": "r1",
+                "metric": "val_loss",
+                "at": "best",
+                "published": 0.6,
+                "mean": 0.61,
+                "n": 1,
+                "verdict": "single run",
+                "within_margin": False,
+            }
+        ],
+        "claims": [{"id": "c-P01", "verdict": "holds", "seeds": [0, 1], "holds_in": [1]}],
+        "findings": [{"kind": "trivial", "tables": ["t1"], "rows": ["r1"]}],
+    }
+
+
+def test_counts_are_per_paper_and_in_all(card):
+    assert card["papers"]["one2020"]["numbers"] == {
+        "reproduced": 2,
+        "close": 1,
+        "differs": 1,
+        "single run": 0,
+        "not comparable": 0,
+    }
+    assert card["all"]["claims"] == {
+        "holds": 1,
+        "does not hold": 1,
+        "undecided": 1,
+        "not tested": 0,
+    }
+    assert card["all"]["findings"] == 3
+    assert card["all"]["single_within_margin"] == 2
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(evidence.VERDICTS)),
+            st.lists(st.sampled_from(verdicts.VERDICTS)),
+            st.integers(0, 5),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_nothing_is_lost_or_counted_twice(papers):
+    grades = {f"p{i}": graded(*paper) for i, paper in enumerate(papers)}
+    card = scorecard.make_card(grades, "paper", {key: [0] for key in grades})
+    for key in ("numbers", "claims"):
+        for verdict, number in card["all"][key].items():
+            assert number == sum(of[key][verdict] for of in card["papers"].values())
+        assert sum(card["all"][key].values()) == sum(len(of[key]) for of in grades.values())
+    assert card["all"]["findings"] == sum(found for *_, found in papers)
+
+
+def test_a_line_for_each_paper_and_one_for_all(card):
+    one, two, total = scorecard.lines(card)
+    assert one == {
+        "paper": "one2020",
+        "seeds": "0 and 1",
+        "numbers": ["2", "1", "1", "–", "–"],
+        "claims": ["1", "–", "1", "–"],
+        "findings": "2",
+    }
+    assert two["numbers"][3] == "2 (2 within the margin)"
+    assert (total["paper"], total["seeds"], total["findings"]) == ("all", "0 and 1", "3")
+
+
+def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):
+    badge = scorecard.badge(card)
+    text = " ".join(ElementTree.fromstring(badge).itertext())
+    said = "3 of 6 numbers reproduced or close · 2 of 2 single runs within the margin"
+    assert said in text and "1 of 3 claims hold · 3 findings" in text
+    assert scorecard.badge(card) == badge
+
+
+def test_a_badge_of_a_smoke_run_says_that_it_is_no_evidence(card):
+    assert "smoke run: no evidence" in scorecard.badge(card | {"scale": "smoke"})
+
+
+def test_the_scorecard_stands_between_the_markers_and_nothing_else_changes(card):
+    first, last = scorecard.MARKERS
+    text = f"# Title\n\n{first}\nearlier\n{last}\n\nMore.\n"
+    once = scorecard.in_readme(text, card, "card.svg")
+    assert once.startswith(f"# Title\n\n{first}\n![") and once.endswith(f"\n{last}\n\nMore.\n")
+    assert "earlier" not in once and "](card.svg)" in once
+    assert "| `one2020` | 0 and 1 | 2 | 1 | 1 | – | – | 1 | – | 1 | – | 2 |" in once
+    assert scorecard.in_readme(once, card, "card.svg") == once
+
+
+@pytest.mark.parametrize("text", ["", "{0}", "{1} {0}", "{0} {0} {1}"])
+def test_a_readme_without_its_markers_is_refused(card, text):
+    with pytest.raises(UserError, match=r"README\.md: needs a line <!-- scorecard -->"):
+        scorecard.in_readme(text.format(*scorecard.MARKERS), card, "card.svg")
+
+
+def test_a_folder_without_a_reference_is_named(tmp_path):
+    with pytest.raises(UserError, match="make accept"):
+        scorecard.load_reference(tmp_path)
+
+
+def test_the_readme_shows_the_scorecard_of_the_reference():
+    folder = ROOT / "results/reference/paper"
+    card = scorecard.load_reference(folder)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    badge = folder / "scorecard.svg"
+    shown = scorecard.in_readme(readme, card, badge.relative_to(ROOT).as_posix())
+    assert shown == readme, "run `make readme`"
+    assert badge.read_text() == scorecard.badge(card), "run `make readme`"
+
+
+def test_the_reference_has_a_number_a_claim_or_a_row_for_all_that_is_judged():
+    """Every row of every paper is kept, and every verdict is about something that is there."""
+    from refashion import papers
+
+    for file in sorted((ROOT / "workflow/papers").glob("*.yaml")):
+        paper = papers.load_paper(file)
+        kept = ROOT / "results/reference/paper" / paper.key
+        rows = {folder.parent.name for folder in kept.glob("*/seed-*")}
+        assert rows == {row.id for row in paper.rows}, paper.key
+        grade = json.loads((kept / scorecard.KEPT_AS).read_text())
+        assert {number["row"] for number in grade["numbers"]} <= rows
+        assert [claim["id"] for claim in grade["claims"]] == [c["id"] for c in paper.claims]

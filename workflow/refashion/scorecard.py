@@ -1,0 +1,244 @@
+"""The scorecard: how many numbers, claims and findings of each paper came out how, and in all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anybadge
+
+from refashion import evidence
+from refashion.claims import verdicts
+from refashion.diagnosis import findings
+from refashion.errors import UserError
+from refashion.wording import NONE, listed
+
+# A paper's grade in results/reference/<scale>/<paper>.
+KEPT_AS = "verdicts.json"
+MARKERS = ("<!-- scorecard -->", "<!-- end of scorecard -->")
+BADGE_COLOR = "#14507f"
+
+
+def grade(
+    numbers: Sequence[Mapping[str, Any]],
+    claims: Sequence[Mapping[str, Any]],
+    found: Sequence[findings.Finding],
+) -> dict[str, list[dict[str, Any]]]:
+    """All verdicts on one paper, in its order, small enough for git.
+
+    Args:
+        numbers: from :func:`refashion.evidence.published_numbers`.
+        claims: results of :func:`refashion.claims.verdicts.evaluate_claim`.
+        found: by the diagnosis.
+
+    Returns:
+        ``numbers``: table, row, metric, at, published, mean, n, verdict, and ``within_margin``,
+        whether the mean is as near as ``close`` asks for, which is all that a single run can say;
+        ``claims``: id, verdict, seeds and those it holds in; ``findings``: kind, tables, rows.
+    """
+    return {
+        "numbers": [
+            {
+                "table": number["table"]["id"],
+                "row": number["row"].id,
+                "metric": number["metric"]["metric"],
+                "at": number["metric"]["at"],
+                **{key: number[key] for key in ("published", "mean", "n", "verdict")},
+                "within_margin": number["within_margin"],
+            }
+            for number in numbers
+        ],
+        "claims": [
+            {key: claim[key] for key in ("id", "verdict", "seeds", "holds_in")} for claim in claims
+        ],
+        "findings": [
+            {"kind": finding.kind, "tables": finding.tables, "rows": finding.rows}
+            for finding in found
+        ],
+    }
+
+
+def grade_paper(
+    paper: Any, results_root: Path, margins: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """:func:`grade` from what a run left under ``results_root``, ``results/<scale>``.
+
+    Raises:
+        UserError: the paper was not diagnosed, or its claims not tested.
+    """
+    summaries = evidence.load_summaries(paper, results_root)
+    judged = verdicts.load(paper, results_root)
+    return grade(
+        evidence.published_numbers(paper, summaries, margins),
+        [judged[claim["id"]] for claim in paper.claims],
+        findings.load(paper, results_root),
+    )
+
+
+def count(grades: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many of each verdict there are in some papers' grades, in the order of the verdicts.
+
+    Returns:
+        ``numbers`` and ``claims``, verdict to count; ``single_within_margin``, how many of the
+        numbers with a single run are within the margin; ``findings``, a count.
+    """
+    numbers = [number for graded in grades for number in graded["numbers"]]
+    claims = [claim for graded in grades for claim in graded["claims"]]
+    single = [number for number in numbers if number["verdict"] == "single run"]
+    return {
+        "numbers": _by_verdict(numbers, evidence.VERDICTS),
+        "single_within_margin": sum(number["within_margin"] for number in single),
+        "claims": _by_verdict(claims, verdicts.VERDICTS),
+        "findings": sum(len(graded["findings"]) for graded in grades),
+    }
+
+
+def _by_verdict(judged: Sequence[Mapping[str, Any]], known: Sequence[str]) -> dict[str, int]:
+    each = [item["verdict"] for item in judged]
+    return {verdict: each.count(verdict) for verdict in known}
+
+
+def make_card(
+    grades: Mapping[str, Mapping[str, Any]], scale: str, seeds: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
+    """The scorecard, as ``scorecard.json`` has it.
+
+    Args:
+        grades: by the papers' keys.
+        scale: ``paper`` or ``smoke``.
+        seeds: of each paper's runs.
+
+    Returns:
+        ``scale``; ``all``, the :func:`count` over all papers; ``papers``, for each its ``seeds``,
+        its count and its ``verdicts``, the grade.
+    """
+    return {
+        "scale": scale,
+        "all": count(list(grades.values())),
+        "papers": {
+            key: {"seeds": list(seeds[key]), **count([graded]), "verdicts": graded}
+            for key, graded in grades.items()
+        },
+    }
+
+
+def badge(card: Mapping[str, Any]) -> str:
+    """The scorecard as one line of SVG. At smoke scale it says that it is no evidence."""
+    smoke = card["scale"] == "smoke"
+    made = anybadge.Badge(
+        "refashion" + (", smoke run: no evidence" if smoke else ""),
+        in_short(card["all"]),
+        default_color=BADGE_COLOR,
+    )
+    made.mask_str = "rounded"  # the library counts its badges; the same card gives the same bytes
+    return made.badge_svg_text
+
+
+def in_short(counts: Mapping[str, Any]) -> str:
+    """What the runs support, of all there is to support."""
+    numbers, claims, found = counts["numbers"], counts["claims"], counts["findings"]
+    parts = []
+    if total := sum(numbers.values()):
+        good = numbers["reproduced"] + numbers["close"]
+        parts.append(f"{good} of {total} numbers reproduced or close")
+    if single := numbers["single run"]:
+        parts.append(f"{counts['single_within_margin']} of {single} single runs within the margin")
+    if total := sum(claims.values()):
+        parts.append(f"{claims['holds']} of {total} claims hold")
+    return " · ".join([*parts, f"{found} finding{'' if found == 1 else 's'}"])
+
+
+def lines(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line a paper and, of several, one for all: ``paper``, ``seeds`` and counts as strings.
+
+    A count of 0 is a dash, so that what is there stands out.
+    """
+    counted = dict(card["papers"])
+    if len(counted) > 1:
+        every = {seed: None for paper in card["papers"].values() for seed in paper["seeds"]}
+        counted["all"] = card["all"] | {"seeds": sorted(every)}
+    return [
+        {
+            "paper": key,
+            "seeds": listed(of["seeds"]),
+            "numbers": [_cell(of, verdict) for verdict in of["numbers"]],
+            "claims": [str(number or NONE) for number in of["claims"].values()],
+            "findings": str(of["findings"] or NONE),
+        }
+        for key, of in counted.items()
+    ]
+
+
+def _cell(of: Mapping[str, Any], verdict: str) -> str:
+    number = of["numbers"][verdict]
+    if verdict == "single run" and number:
+        return f"{number} ({of['single_within_margin']} within the margin)"
+    return str(number or NONE)
+
+
+def load(results_root: Path) -> dict[str, Any]:
+    """What the verb ``scorecard`` wrote under ``results/<scale>``.
+
+    Raises:
+        UserError: it has not been written.
+    """
+    file = Path(results_root) / "scorecard.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{file}: not there; make the scorecard before the report") from None
+
+
+# ---- in the README ------------------------------------------------------------------------------
+
+
+def load_reference(folder: Path) -> dict[str, Any]:
+    """The scorecard of what is kept in ``results/reference/<scale>``, papers by name.
+
+    Raises:
+        UserError: nothing is kept there.
+    """
+    grades, seeds = {}, {}
+    for file in sorted(Path(folder).glob(f"*/{KEPT_AS}")):
+        key = file.parent.name
+        grades[key] = json.loads(file.read_text(encoding="utf-8"))
+        environment = Path(folder) / f"{key}.json"
+        seeds[key] = json.loads(environment.read_text(encoding="utf-8"))["seeds"]
+    if not grades:
+        raise UserError(f"{folder}: no paper's {KEPT_AS} there; keep a run by `make accept`")
+    return make_card(grades, Path(folder).name, seeds)
+
+
+def in_readme(readme: str, card: Mapping[str, Any], picture: str) -> str:
+    """The README's text with the scorecard between its markers.
+
+    Args:
+        readme: the whole text.
+        card: from :func:`load_reference`.
+        picture: the badge's path, from the README.
+
+    Raises:
+        UserError: the markers are not there, once each and in their order.
+    """
+    before, first, rest = readme.partition(MARKERS[0])
+    _, last, after = rest.partition(MARKERS[1])
+    if not (first and last) or MARKERS[0] in rest:
+        raise UserError(f"README.md: needs a line {MARKERS[0]} and below it one {MARKERS[1]}")
+    said = "\n".join([f"![{in_short(card['all'])}]({picture})", "", *_markdown(card)])
+    return f"{before}{first}\n{said}\n{last}{after}"
+
+
+def _markdown(card: Mapping[str, Any]) -> list[str]:
+    columns = ["seeds", *(f"numbers: {verdict}" for verdict in card["all"]["numbers"])]
+    columns += [*(f"claims: {verdict}" for verdict in card["all"]["claims"]), "findings"]
+    table = [
+        f"| | {' | '.join(columns)} |",
+        f"|---|---|{'---:|' * (len(columns) - 1)}",
+    ]
+    for line in lines(card):
+        name = "**all**" if line["paper"] == "all" else f"`{line['paper']}`"
+        cells = [line["seeds"], *line["numbers"], *line["claims"], line["findings"]]
+        table.append(f"| {name} | {' | '.join(cells)} |")
+    return table

@@ -1,0 +1,1 @@
+"""Sensitivity studies: what other readings of what a paper leaves open would have given."""

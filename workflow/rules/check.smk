@@ -1,0 +1,32 @@
+# The reproducibility check: this run against the reference that is kept in git, and one row trained
+# twice, bit by bit. Called by its name alone.
+
+TWICE = ROWS[0]
+FIRST = f"{RESULTS}/{TWICE.paper}/{TWICE.id}/seed-{SEEDS[0]}"
+
+
+rule check:
+    input:
+        # It comes after all runs, summaries and evidence.
+        card=f"{RESULTS}/scorecard.json",
+        repeated=expand(
+            f"{FIRST}{{again}}/{{file}}.safetensors",
+            again=["", AGAIN],
+            file=["model", "outputs"],
+        ),
+    localrule: True
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        # Neither is an input: what is missing there must not be made from what it judges. check.json
+        # and check.md are no outputs: those of a job that fails are removed, and then they are read.
+        reference=REFERENCE,
+        results=RESULTS,
+        config=json.dumps(config),
+        twice=f"{TWICE.name}, seed {SEEDS[0]}",
+        first=FIRST,
+        again=FIRST + AGAIN,
+    shell:
+        "python -m refashion check --config {params.config:q} --results {params.results}"
+        " --reference {params.reference} --repeated {params.twice:q} {params.first} {params.again}"
