@@ -88,3 +88,13 @@ def test_a_second_run_has_nothing_to_do_and_prose_retrains_nothing(studied):
     studied.path(file).write_text(before, encoding="utf-8")
     assert f"studies_{KEY}" in printed
     assert "train_" not in printed
+
+
+def test_what_the_studies_found_can_be_kept_in_git(studied):
+    studied.snakemake("--cores", "2", *CONFIG, "--", "reference_studies")
+    kept = studied.path("results/reference/smoke/studies")
+    for file in (
+        f"evidence/{KEY}/studies.json",
+        *(f"{KEY}/{r}/seed-0/history.csv" for r in TRAINED),
+    ):
+        assert (kept / file).read_bytes() == studied.path(f"{RESULTS}/{file}").read_bytes()

@@ -162,3 +162,30 @@ rule pdf_studies:
 rule studies:
     input:
         expand(f"{RESULTS}/studies.{{format}}", format=FORMATS),
+
+
+rule reference_studies:
+    input:
+        compared=[f"{RESULTS}/evidence/{paper.key}/studies.json" for paper in STUDIED],
+        runs=[
+            f"{RESULTS}/{row.paper}/{row.id}/seed-{seed}/{file}"
+            for row in STUDY_ROWS
+            for seed in SEEDS
+            for file in ("metrics.json", "history.csv")
+        ],
+    output:
+        directory(f"{REFERENCE}/studies"),
+    log:
+        f"{LOGS}/reference/studies.log",
+    localrule: True
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        results=RESULTS,
+        kept=lambda wildcards, input: [
+            str(Path(file).relative_to(RESULTS)) for file in input
+        ],
+    shell:
+        "(mkdir -p {output} && tar -C {params.results} -c {params.kept} | tar -C {output} -x)"
+        " > {log} 2>&1"
