@@ -1,5 +1,7 @@
 """The real images, for the tests that need them, and no haste for those that try many inputs."""
 
+import sys
+
 import pytest
 from hypothesis import settings
 from refashion import dataset
@@ -7,6 +9,14 @@ from refashion import dataset
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def small_numbers_are_not_flushed_to_zero_for_the_next_test():
+    """A training has the processor do so, for the whole process."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
