@@ -194,17 +194,21 @@ def test_overview_has_a_line_for_every_paper(smoke, single):
 def test_the_first_page_counts_all_verdicts_of_all_papers(smoke, single):
     context, html, tex = smoke
     papers = context["papers"]
+
+    def first(cells):
+        return [cell.split()[0] for cell in cells]
+
     *lines, total = context["scorecard"]["lines"]
     assert [line["paper"] for line in lines] == [paper["key"] for paper in papers]
     for paper, line in zip(papers, lines, strict=True):
         told = [verdict["verdict"].split(":")[0] for verdict in paper["verdicts"]]
         names = [name.lower() for name in context["scorecard"]["numbers"]]
-        assert line["numbers"] == [str(told.count(name) or "–") for name in names]
+        assert first(line["numbers"]) == [str(told.count(name) or "–") for name in names]
         told = [claim["verdict"] for claim in paper["claims"]]
         names = [name.lower() for name in context["scorecard"]["claims"]]
-        assert line["claims"] == [str(told.count(name) or "–") for name in names]
+        assert first(line["claims"]) == [str(told.count(name) or "–") for name in names]
     every = sum(len(paper["verdicts"]) for paper in papers)
-    assert sum(int(cell) for cell in total["numbers"] if cell != "–") == every
+    assert sum(int(cell) for cell in first(total["numbers"]) if cell != "–") == every
     assert html.index('id="scorecard"') < html.index('id="papers"')
     assert tex.index("figures/scorecard.pdf") < tex.index("All papers")
     assert single[0]["scorecard"] is None and 'id="scorecard"' not in single[1]

@@ -15,11 +15,13 @@ from refashion.errors import UserError
 ROOT = Path(__file__).parents[2]
 
 
-def graded(numbers=(), claims=(), findings=0, within=True):
-    """A grade with these verdicts."""
+def graded(numbers=(), claims=(), findings=0, within=True, holds_in=(0,)):
+    """A grade with these verdicts, of one seed."""
     return {
         "numbers": [{"verdict": verdict, "within_margin": within} for verdict in numbers],
-        "claims": [{"verdict": verdict} for verdict in claims],
+        "claims": [
+            {"verdict": verdict, "seeds": [0], "holds_in": list(holds_in)} for verdict in claims
+        ],
         "findings": [{}] * findings,
     }
 
@@ -92,6 +94,7 @@ def test_counts_are_per_paper_and_in_all(card):
     }
     assert card["all"]["findings"] == 3
     assert card["all"]["single_within_margin"] == 2
+    assert card["all"]["undecided_in_favour"] == 1
 
 
 @given(
@@ -121,7 +124,7 @@ def test_a_line_for_each_paper_and_one_for_all(card):
         "paper": "one2020",
         "seeds": "0 and 1",
         "numbers": ["2", "1", "1", "–", "–"],
-        "claims": ["1", "–", "1", "–"],
+        "claims": ["1", "–", "1 (1 hold in every run)", "–"],
         "findings": "2",
     }
     assert two["numbers"][3] == "2 (2 within the margin)"
@@ -131,9 +134,18 @@ def test_a_line_for_each_paper_and_one_for_all(card):
 def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):
     badge = scorecard.badge(card)
     text = " ".join(ElementTree.fromstring(badge).itertext())
-    said = "3 of 6 numbers reproduced or close · 2 of 2 single runs within the margin"
-    assert said in text and "1 of 3 claims hold · 3 findings" in text
+    assert "3 of 6 numbers reproduced or close · 2 of 2 single runs within the margin" in text
+    assert "1 of 3 claims hold · 1 of 1 undecided claims hold in every run · 3 findings" in text
     assert scorecard.badge(card) == badge
+
+
+def test_of_single_runs_alone_a_badge_does_not_say_that_nothing_holds():
+    grade = graded(["single run"], ["undecided"] * 2, within=False, holds_in=())
+    card = scorecard.make_card({"one2020": grade}, "paper", {"one2020": [0]})
+    assert scorecard.in_short(card["all"]) == (
+        "0 of 1 single runs within the margin · 0 of 2 undecided claims hold in every run · "
+        "0 findings"
+    )
 
 
 def test_a_badge_of_a_smoke_run_says_that_it_is_no_evidence(card):
@@ -146,7 +158,10 @@ def test_the_scorecard_stands_between_the_markers_and_nothing_else_changes(card)
     once = scorecard.in_readme(text, card, "card.svg")
     assert once.startswith(f"# Title\n\n{first}\n![") and once.endswith(f"\n{last}\n\nMore.\n")
     assert "earlier" not in once and "](card.svg)" in once
-    assert "| `one2020` | 0 and 1 | 2 | 1 | 1 | – | – | 1 | – | 1 | – | 2 |" in once
+    assert (
+        "| `one2020` | 0 and 1 | 2 | 1 | 1 | – | – | 1 | – | 1 (1 hold in every run) | – | 2 |"
+        in once
+    )
     assert scorecard.in_readme(once, card, "card.svg") == once
 
 

@@ -32,7 +32,7 @@ def deviation(metric: str, reference: float, measured: float) -> float:
 
 
 def numbers_of(run: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
-    """(metric, at, value) of all that ``metrics.json`` has; of a best value also its epoch."""
+    """(metric, at, value) of all that ``metrics.json`` has, but for the epochs of best values."""
     yield "epochs", "all", run["epochs"]
     for at in evidence.EPOCHS:
         for metric, entry in run[at].items():

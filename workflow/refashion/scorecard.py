@@ -82,7 +82,8 @@ def count(grades: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns:
         ``numbers`` and ``claims``, verdict to count; ``single_within_margin``, how many of the
-        numbers with a single run are within the margin; ``findings``, a count.
+        numbers with a single run are within the margin; ``undecided_in_favour``, how many of the
+        undecided claims hold in every run; ``findings``, a count.
     """
     numbers = [number for graded in grades for number in graded["numbers"]]
     claims = [claim for graded in grades for claim in graded["claims"]]
@@ -91,6 +92,10 @@ def count(grades: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "numbers": _by_verdict(numbers, evidence.VERDICTS),
         "single_within_margin": sum(number["within_margin"] for number in single),
         "claims": _by_verdict(claims, verdicts.VERDICTS),
+        "undecided_in_favour": sum(
+            claim["verdict"] == verdicts.UNDECIDED and claim["holds_in"] == claim["seeds"]
+            for claim in claims
+        ),
         "findings": sum(len(graded["findings"]) for graded in grades),
     }
 
@@ -137,16 +142,20 @@ def badge(card: Mapping[str, Any]) -> str:
 
 
 def in_short(counts: Mapping[str, Any]) -> str:
-    """What the runs support, of all there is to support."""
+    """What the runs support, of all there is to support; for single runs, how near they come."""
     numbers, claims, found = counts["numbers"], counts["claims"], counts["findings"]
+    single, undecided = numbers["single run"], claims[verdicts.UNDECIDED]
     parts = []
-    if total := sum(numbers.values()):
+    if (total := sum(numbers.values())) > single:
         good = numbers["reproduced"] + numbers["close"]
         parts.append(f"{good} of {total} numbers reproduced or close")
-    if single := numbers["single run"]:
+    if single:
         parts.append(f"{counts['single_within_margin']} of {single} single runs within the margin")
-    if total := sum(claims.values()):
-        parts.append(f"{claims['holds']} of {total} claims hold")
+    if (total := sum(claims.values())) > undecided:
+        parts.append(f"{claims[verdicts.HOLDS]} of {total} claims hold")
+    if undecided:
+        near = counts["undecided_in_favour"]
+        parts.append(f"{near} of {undecided} undecided claims hold in every run")
     return " · ".join([*parts, f"{found} finding{'' if found == 1 else 's'}"])
 
 
@@ -163,19 +172,24 @@ def lines(card: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "paper": key,
             "seeds": listed(of["seeds"]),
-            "numbers": [_cell(of, verdict) for verdict in of["numbers"]],
-            "claims": [str(number or NONE) for number in of["claims"].values()],
+            "numbers": _cells(
+                of["numbers"], "single run", f"{of['single_within_margin']} within the margin"
+            ),
+            "claims": _cells(
+                of["claims"], verdicts.UNDECIDED, f"{of['undecided_in_favour']} hold in every run"
+            ),
             "findings": str(of["findings"] or NONE),
         }
         for key, of in counted.items()
     ]
 
 
-def _cell(of: Mapping[str, Any], verdict: str) -> str:
-    number = of["numbers"][verdict]
-    if verdict == "single run" and number:
-        return f"{number} ({of['single_within_margin']} within the margin)"
-    return str(number or NONE)
+def _cells(counts: Mapping[str, int], open_verdict: str, but: str) -> list[str]:
+    """The counts; behind that of what is open how much of it is in favour."""
+    cells = {verdict: str(number or NONE) for verdict, number in counts.items()}
+    if counts[open_verdict]:
+        cells[open_verdict] += f" ({but})"
+    return list(cells.values())
 
 
 def load(results_root: Path) -> dict[str, Any]:
