@@ -239,13 +239,31 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(function=function)
         return added
 
-    def add_row(to: argparse.ArgumentParser) -> None:
+    def add_paper(to: argparse.ArgumentParser) -> None:
         to.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+
+    def add_row(to: argparse.ArgumentParser) -> None:
+        add_paper(to)
         to.add_argument("--row", required=True, help="the row's id in that file")
 
     def add_configuration(to: argparse.ArgumentParser) -> None:
         to.add_argument("--config", required=True, help="the configuration as JSON")
         to.add_argument("--results", type=Path, required=True, help="results/<scale>")
+
+    def add_runs(to: argparse.ArgumentParser) -> None:
+        add_paper(to)
+        to.add_argument("--results", type=Path, required=True, help="results/<scale>")
+        to.add_argument("--seeds", type=int, nargs="+", required=True)
+
+    def add_picture(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--out-svg", type=Path, required=True)
+        to.add_argument("--out-pdf", type=Path, required=True)
+
+    def add_document(to: argparse.ArgumentParser) -> None:
+        add_configuration(to)
+        to.add_argument("--templates", type=Path, required=True)
+        to.add_argument("--out-html", type=Path, required=True)
+        to.add_argument("--out-tex", type=Path, required=True)
 
     fetch = verb(fetch_dataset, "Fetch Fashion-MNIST, check it, write it as one tensor file.")
     fetch.add_argument("--sources", nargs="+", required=True, help="in the order of trial")
@@ -281,7 +299,7 @@ def parser() -> argparse.ArgumentParser:
     summary.add_argument("--out", type=Path, required=True)
 
     images = verb(levels, "Compute what errors are without learning, and what none can remove.")
-    images.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    add_paper(images)
     images.add_argument("--dataset", type=Path, required=True, help="the images of the runs")
     images.add_argument(
         "--published-images", type=Path, default=DATASET, help=f"the whole data set ({DATASET})"
@@ -289,34 +307,24 @@ def parser() -> argparse.ArgumentParser:
     images.add_argument("--out", type=Path, required=True)
 
     suspicions = verb(diagnose, "Find what published numbers and runs give away.")
-    suspicions.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
-    suspicions.add_argument("--results", type=Path, required=True, help="results/<scale>")
-    suspicions.add_argument("--seeds", type=int, nargs="+", required=True)
+    add_runs(suspicions)
     suspicions.add_argument("--out", type=Path, required=True)
 
     graded = verb(claims, "Test the claims of a paper on its runs.")
-    graded.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
-    graded.add_argument("--results", type=Path, required=True, help="results/<scale>")
-    graded.add_argument("--seeds", type=int, nargs="+", required=True)
+    add_runs(graded)
     graded.add_argument("--out", type=Path, required=True)
 
     drawing = verb(figure, "Draw one figure of a paper from its rows' results.")
-    drawing.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    add_runs(drawing)
     drawing.add_argument("--figure", required=True, help="the figure's id in that file")
-    drawing.add_argument("--results", type=Path, required=True, help="results/<scale>")
     drawing.add_argument("--scale", required=True)
-    drawing.add_argument("--seeds", type=int, nargs="+", required=True)
-    drawing.add_argument("--out-svg", type=Path, required=True)
-    drawing.add_argument("--out-pdf", type=Path, required=True)
+    add_picture(drawing)
 
     page = verb(report, "Write the report as HTML and LaTeX.")
-    add_configuration(page)
-    page.add_argument("--templates", type=Path, required=True)
-    page.add_argument("--out-html", type=Path, required=True)
-    page.add_argument("--out-tex", type=Path, required=True)
+    add_document(page)
 
     compared = verb(studies, "Compare the readings of a paper's studies.")
-    compared.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    add_paper(compared)
     add_configuration(compared)
     compared.add_argument("--out", type=Path, required=True)
 
@@ -325,17 +333,13 @@ def parser() -> argparse.ArgumentParser:
     dots.add_argument("--paper", required=True, help="its key")
     dots.add_argument("--assumption", required=True, help="the id of the study's assumption")
     dots.add_argument("--scale", required=True)
-    dots.add_argument("--out-svg", type=Path, required=True)
-    dots.add_argument("--out-pdf", type=Path, required=True)
+    add_picture(dots)
 
     document = verb(report_studies, "Write the sensitivity studies as HTML and LaTeX.")
-    add_configuration(document)
-    document.add_argument("--templates", type=Path, required=True)
-    document.add_argument("--out-html", type=Path, required=True)
-    document.add_argument("--out-tex", type=Path, required=True)
+    add_document(document)
 
     kept = verb(reference, "Keep a paper's summaries as CSV, where they were made, and its runs.")
-    kept.add_argument("--paper", type=Path, required=True, help="the paper's YAML file")
+    add_paper(kept)
     add_configuration(kept)
     kept.add_argument("--out", type=Path, required=True, help="the CSV file; the rest beside it")
 
@@ -343,8 +347,7 @@ def parser() -> argparse.ArgumentParser:
     add_configuration(card)
     card.add_argument("--out", type=Path, required=True, help="the JSON file")
     card.add_argument("--out-badge", type=Path, required=True, help="one line of SVG")
-    card.add_argument("--out-svg", type=Path, required=True, help="the report's picture")
-    card.add_argument("--out-pdf", type=Path, required=True)
+    add_picture(card)
 
     checked = verb(check, "Compare a run with the reference, and write check.json and check.md.")
     add_configuration(checked)

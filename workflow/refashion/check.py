@@ -9,6 +9,7 @@ from typing import Any
 
 from refashion import evidence, scorecard
 from refashion.errors import UserError
+from refashion.files import read_json
 from refashion.wording import listed
 
 # What two trainings of one row with one seed on one machine must share to the last bit. The time
@@ -206,8 +207,6 @@ def compare_paper(
 
 def _load_environment(paper: Any, reference: Path, seeds: Sequence[int]) -> dict[str, Any]:
     file = reference / f"{paper.key}.json"
-    if not file.exists():
-        raise UserError(f"{file}: not there; keep a run as the reference by `make accept`")
     environment = _load(file)
     if sorted(environment["seeds"]) != sorted(seeds):
         kept = ",".join(map(str, environment["seeds"]))
@@ -219,12 +218,7 @@ def _load_environment(paper: Any, reference: Path, seeds: Sequence[int]) -> dict
 
 
 def _load(file: Path) -> dict[str, Any]:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{file}: not there; keep a whole run as the reference by `make accept`"
-        ) from None
+    return read_json(file, scorecard.WAY_OUT)
 
 
 def _largest(compared: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from refashion.errors import UserError
+from refashion.files import read_json
 
 # Of which epoch a number is: each metric's own best; the last one; the one whose weights were
 # kept; the one of the lowest validation loss.
@@ -91,12 +92,7 @@ def judge(number: Mapping[str, Any], margin: float) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: not there; train the row first") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error}); remove it and train the row again") from None
+    return read_json(path, "train the row first", "remove it and train the row again")
 
 
 def _one_value(runs: list[dict], files: list[Path], key: str) -> Any:

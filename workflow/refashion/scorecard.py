@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,13 @@ from refashion import evidence
 from refashion.claims import verdicts
 from refashion.diagnosis import findings
 from refashion.errors import UserError
+from refashion.files import read_json
 from refashion.wording import NONE, listed
 
 # A paper's grade in results/reference/<scale>/<paper>.
 KEPT_AS = "verdicts.json"
+# From a reference that is not there, or not whole.
+WAY_OUT = "keep a whole run as the reference by `make accept`"
 MARKERS = ("<!-- scorecard -->", "<!-- end of scorecard -->")
 BADGE_COLOR = "#14507f"
 
@@ -199,10 +201,7 @@ def load(results_root: Path) -> dict[str, Any]:
         UserError: it has not been written.
     """
     file = Path(results_root) / "scorecard.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file}: not there; make the scorecard before the report") from None
+    return read_json(file, "make the scorecard before the report")
 
 
 # ---- in the README ------------------------------------------------------------------------------
@@ -217,11 +216,10 @@ def load_reference(folder: Path) -> dict[str, Any]:
     grades, seeds = {}, {}
     for file in sorted(Path(folder).glob(f"*/{KEPT_AS}")):
         key = file.parent.name
-        grades[key] = json.loads(file.read_text(encoding="utf-8"))
-        environment = Path(folder) / f"{key}.json"
-        seeds[key] = json.loads(environment.read_text(encoding="utf-8"))["seeds"]
+        grades[key] = read_json(file, WAY_OUT)
+        seeds[key] = read_json(Path(folder) / f"{key}.json", WAY_OUT)["seeds"]
     if not grades:
-        raise UserError(f"{folder}: no paper's {KEPT_AS} there; keep a run by `make accept`")
+        raise UserError(f"{folder}: no paper's {KEPT_AS} there; {WAY_OUT}")
     return make_card(grades, Path(folder).name, seeds)
 
 

@@ -19,7 +19,6 @@ of many does not hold can be chance more often than one interval's 2.5 %.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,8 @@ from refashion.claims.checks import metrics_of
 from refashion.claims.forms import Levels, NotTestedError, Run, effects, unit
 from refashion.claims.words import describe
 from refashion.diagnosis.levels import level_of
-from refashion.errors import UserError
 from refashion.evidence import mean_interval, statistics
+from refashion.files import read_json
 from refashion.wording import listed
 
 HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_TESTED = VERDICTS = (
@@ -181,16 +180,25 @@ def read_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[int,
 def evaluate(
     paper: Any, results_root: Path, seeds: Sequence[int], levels: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
+    """Every claim of a paper, in its order, from what its runs left under ``results_root``.
+
+    See :func:`evaluate_claims`.
+    """
+    return evaluate_claims(paper, read_runs(paper, results_root, seeds), levels)
+
+
+def evaluate_claims(
+    paper: Any, runs: Mapping[int, Mapping[str, Run]], levels: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Every claim of a paper, in its order, as :func:`evaluate_claim` returns it.
 
-    ``levels`` are those of the images of the runs, as found by
+    ``runs`` are by seed and row id; ``levels`` are those of their images, as found by
     :func:`refashion.diagnosis.levels.describe`.
     """
 
     def level(row: str, metric: str, name: str) -> float:
         return level_of(levels, paper.row(row), metric, name)["batch_mean"]
 
-    runs = read_runs(paper, results_root, seeds)
     return [evaluate_claim(claim, paper, runs, level) for claim in paper.claims]
 
 
@@ -201,8 +209,5 @@ def load(paper: Any, results_root: Path) -> dict[str, dict[str, Any]]:
         UserError: it has not been written.
     """
     file = Path(results_root) / "evidence" / paper.key / "claims.json"
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file}: not there; test the claims before the report") from None
+    found = read_json(file, "test the claims before the report")
     return {claim["id"]: claim for claim in found}

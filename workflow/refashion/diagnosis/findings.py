@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refashion.errors import UserError
+from refashion.files import read_json
 
 # What a finding is called in the report, in the report's order.
 KINDS = {
@@ -63,7 +62,4 @@ def load(paper: Any, results_root: Path) -> list[Finding]:
         UserError: it has not been written.
     """
     file = Path(results_root) / "evidence" / paper.key / "findings.json"
-    try:
-        return [Finding(**found) for found in json.loads(file.read_text(encoding="utf-8"))]
-    except FileNotFoundError:
-        raise UserError(f"{file}: not there; diagnose the paper first") from None
+    return [Finding(**found) for found in read_json(file, "diagnose the paper first")]

@@ -17,6 +17,7 @@ import numpy as np
 
 from refashion.dataset import Dataset
 from refashion.errors import UserError
+from refashion.files import read_json
 
 CHUNK = 5_000  # images at a time: 31 MB of float64
 SETS = ("train", "test")
@@ -188,10 +189,7 @@ def load(paper: Any, results_root: Path) -> dict[str, Any]:
         UserError: it has not been written.
     """
     file = Path(results_root) / "evidence" / paper.key / "levels.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file}: not there; compute the levels first") from None
+    return read_json(file, "compute the levels first")
 
 
 def protocol_of(levels: Mapping[str, Any], row: Any) -> dict[str, Any]:

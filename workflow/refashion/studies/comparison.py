@@ -6,7 +6,6 @@ varies, and what it measures otherwise stands in the paper's tables and claims. 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +16,8 @@ import numpy as np
 from refashion import evidence
 from refashion.claims import verdicts
 from refashion.claims.forms import Run
-from refashion.diagnosis.levels import level_of
 from refashion.diagnosis.runs import excess_over_floor
-from refashion.errors import UserError
+from refashion.files import read_json
 from refashion.studies.readings import DEFAULT, Reading, Study, claims_about
 
 
@@ -217,17 +215,12 @@ def _fates(study: Study, reading: Reading | None, summaries: Mapping[str, dict])
 
 def evaluate_claims(measured: Measured, claims: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The verdicts on the claims with these ids, by id."""
-
-    def level(row: str, metric: str, name: str) -> float:
-        of_row = measured.paper.row(row)
-        return level_of(measured.levels["measured"], of_row, metric, name)["batch_mean"]
-
     wanted = set(claims)
-    return {
-        claim["id"]: verdicts.evaluate_claim(claim, measured.paper, measured.runs, level)
-        for claim in measured.paper.claims
-        if claim["id"] in wanted
-    }
+    tested = [claim for claim in measured.paper.claims if claim["id"] in wanted]
+    judged = verdicts.evaluate_claims(
+        replace(measured.paper, claims=tested), measured.runs, measured.levels["measured"]
+    )
+    return {claim["id"]: claim for claim in judged}
 
 
 def flips(
@@ -367,7 +360,4 @@ def load(paper: Any, results_root: Path) -> list[dict[str, Any]]:
         UserError: it has not been written.
     """
     file = Path(results_root) / "evidence" / paper.key / "studies.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file}: not there; compare the readings first") from None
+    return read_json(file, "compare the readings first")
