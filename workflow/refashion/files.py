@@ -9,6 +9,11 @@ from typing import Any
 from refashion.errors import UserError
 
 
+def run_folder(results_root: Path | str, row: Any, seed: int) -> Path:
+    """Where a row's training with a seed leaves its files; ``results_root`` is results/<scale>."""
+    return Path(results_root) / row.paper / row.id / f"seed-{seed}"
+
+
 def read_json(file: Path | str, if_missing: str, if_broken: str = "remove it") -> Any:
     """What is in a JSON file.
 

@@ -28,7 +28,7 @@ from refashion.claims.forms import Levels, NotTestedError, Run, effects, unit
 from refashion.claims.words import describe
 from refashion.diagnosis.levels import level_of
 from refashion.evidence import mean_interval, statistics
-from refashion.files import read_json
+from refashion.files import read_json, run_folder
 from refashion.wording import listed
 
 HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_TESTED = VERDICTS = (
@@ -171,7 +171,7 @@ def read_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[int,
     runs: dict[int, dict[str, Run]] = {seed: {} for seed in seeds}
     for seed in seeds:
         for row in paper.rows:
-            folder = Path(results_root) / paper.key / row.id / f"seed-{seed}"
+            folder = run_folder(results_root, row, seed)
             if (folder / "metrics.json").exists():
                 runs[seed][row.id] = Run.read(folder)
     return runs

@@ -19,6 +19,7 @@ from refashion.diagnosis import published
 from refashion.diagnosis.findings import IGNORANT, KINDS, TRIVIAL, Finding
 from refashion.diagnosis.levels import images_of, level_of, protocol_of
 from refashion.errors import UserError
+from refashion.files import run_folder
 from refashion.wording import CLASS_NAMES, capital, count, listed, rounded
 
 # Outputs that vary over images by no more than this share of the images' own variance carry no
@@ -87,7 +88,7 @@ def load_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[str,
     for row in paper.rows:
         runs[row.id] = []
         for seed in seeds:
-            folder = Path(results_root) / paper.key / row.id / f"seed-{seed}"
+            folder = run_folder(results_root, row, seed)
             files = folder / "metrics.json", folder / "outputs.safetensors"
             for file in files:
                 if not file.exists():

@@ -10,6 +10,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from refashion.files import run_folder
+
 WIDTH = 6.3  # inches: the text width of a printed page
 INK = "#222222"
 FAINT = "#8a8a8a"
@@ -59,7 +61,7 @@ def completed_runs(
     row = paper.row(name)
     runs, notes = [], []
     for seed in seeds:
-        folder = results_root / paper.key / row.id / f"seed-{seed}"
+        folder = run_folder(results_root, row, seed)
         file = folder / "metrics.json"
         if not file.exists():
             notes.append(f"{name}, seed {seed}: not run")
