@@ -219,6 +219,23 @@ def test_autoencoder2_without_linear_layer_equals_layers_written_out_in_torch():
         torch.testing.assert_close(ours(x), written(x), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("of", [1, 2, 3])
+def test_the_missing_second_linear_layer_is_as_the_first_or_bare(of):
+    """caprari2025, Tables I to III print one linear layer where two are needed."""
+    name = f"caprari2025_autoencoder{of}"
+    first, second = _linear_layers(_network(name, {"latent": 256}))
+    assert (second.relu, second.dropout) == (first.relu, first.dropout) == (True, 0.2)
+    bare = _network(name, {"latent": 256, "second_linear": "bare"})
+    assert _linear_layers(bare) == [first, layers.Linear(second.features)]
+    assert _network(name, {"latent": None, "second_linear": "bare"}) == _network(
+        name, {"latent": None}
+    )
+
+
+def _linear_layers(network):
+    return [row for row in network.encoder + network.head if isinstance(row, layers.Linear)]
+
+
 def test_without_larger_kernels_three_rows_and_columns_are_the_same_for_every_image():
     """ochotorena2023, Section II: stripes at the bottom and on the right, and none in model 4."""
     x = torch.rand(20, 1, 28, 28)

@@ -23,33 +23,44 @@ from refashion.layers import (
 )
 
 
+SecondLinear = Literal["as_first", "bare"]
+
+
 def _through_code(
-    latent: int | None, in_encoder: float, in_decoder: float, map_shape: tuple[int, int, int]
+    latent: int | None,
+    in_encoder: float,
+    in_decoder: float,
+    map_shape: tuple[int, int, int],
+    second_linear: SecondLinear,
 ):
     """The optional linear code of Tables I-III: (layers of the encoder, layers of the decoder).
 
     The tables print one linear row, features to ``latent``, and then unflatten the features
     again: the second linear layer, back from ``latent``, is missing there and added here, with
-    ReLU and dropout like the first.
+    ReLU and dropout like the first, or ``bare``, without either.
     """
     if latent is None:
         return (), ()
     channels, height, width = map_shape
+    features = channels * height * width
+    if second_linear == "bare":
+        second = Linear(features)
+    else:
+        second = Linear(features, relu=True, dropout=in_decoder)
     narrow = (Flatten(), Linear(latent, relu=True, dropout=in_encoder))
-    widen = (
-        Linear(channels * height * width, relu=True, dropout=in_decoder),
-        Unflatten(channels, height, width),
-    )
-    return narrow, widen
+    return narrow, (second, Unflatten(channels, height, width))
 
 
-def caprari2025_autoencoder1(latent: int | None, dropout: float) -> Network:
+def caprari2025_autoencoder1(
+    latent: int | None, dropout: float, second_linear: SecondLinear = "as_first"
+) -> Network:
     """caprari2025, Table I: one convolution; ``latent`` None leaves the linear code out.
 
-    Deviation: the transposed convolution's output_padding 1, not printed, which 14 to 28 needs.
+    Deviations: the transposed convolution's output_padding 1, not printed, which 14 to 28 needs;
+    the second linear layer, see ``_through_code``.
     """
     p = dropout
-    narrow, widen = _through_code(latent, p, p, (16, 14, 14))
+    narrow, widen = _through_code(latent, p, p, (16, 14, 14), second_linear)
     encoder = (
         Conv(16, kernel=3, padding=1, relu=True, dropout=p),  #            16 × 28 × 28
         MaxPool(2),  #                                                     16 × 14 × 14
@@ -75,17 +86,19 @@ def caprari2025_autoencoder2(
     latent: int | None,
     dropout: float,
     dropout_in: Literal["all", "encoder", "first_convolution"] = "all",
+    second_linear: SecondLinear = "as_first",
 ) -> Network:
     """caprari2025, Table II: two convolutions; ``latent`` None leaves the linear code out.
 
-    Deviation: output_padding 1 in both transposed convolutions, not printed, which 7 to 14 and
-    14 to 28 need. The table prints dropout in all layers; ``dropout_in`` leaves it to some of
-    them, a linear code's among those of encoder and decoder.
+    Deviations: output_padding 1 in both transposed convolutions, not printed, which 7 to 14 and
+    14 to 28 need; the second linear layer, see ``_through_code``. The table prints dropout in all
+    layers; ``dropout_in`` leaves it to some of them, a linear code's among those of encoder and
+    decoder.
     """
     p = dropout
     in_encoder = p if dropout_in in ("all", "encoder") else 0.0
     in_decoder = p if dropout_in == "all" else 0.0
-    narrow, widen = _through_code(latent, in_encoder, in_decoder, (32, 7, 7))
+    narrow, widen = _through_code(latent, in_encoder, in_decoder, (32, 7, 7), second_linear)
     decoder = (
         ConvTranspose(
             16, 3, stride=2, padding=1, output_padding=1, relu=True, dropout=in_decoder
@@ -96,14 +109,17 @@ def caprari2025_autoencoder2(
     return Network(_caprari2025_convolutions(p, in_encoder) + narrow, widen + decoder)
 
 
-def caprari2025_autoencoder3(latent: int | None, dropout: float) -> Network:
+def caprari2025_autoencoder3(
+    latent: int | None, dropout: float, second_linear: SecondLinear = "as_first"
+) -> Network:
     """caprari2025, Table III: three convolutions; ``latent`` None leaves the linear code out.
 
     Deviations: the convolutions' padding is 1 where the table prints "No" (they keep their
-    size); the last pooling keeps its partial window, as 7 to 4 needs; output_padding 0, 1, 1.
+    size); the last pooling keeps its partial window, as 7 to 4 needs; output_padding 0, 1, 1;
+    the second linear layer, see ``_through_code``.
     """
     p = dropout
-    narrow, widen = _through_code(latent, p, p, (64, 4, 4))
+    narrow, widen = _through_code(latent, p, p, (64, 4, 4), second_linear)
     encoder = (
         Conv(16, kernel=3, padding=1, relu=True, dropout=p),  #            16 × 28 × 28
         MaxPool(2),  #                                                     16 × 14 × 14
