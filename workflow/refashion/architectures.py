@@ -22,7 +22,6 @@ from refashion.layers import (
     Unflatten,
 )
 
-
 SecondLinear = Literal["as_first", "bare"]
 
 
