@@ -113,6 +113,7 @@ PALACIO2025 = [
         39_569,
     ),
     ("palacio2025_classifier", {"latent": 64}, [*LIST, (64,), (10,)], 56_714),
+    ("palacio2025_classifier", {"latent": 64, "final": "none"}, [*LIST, (64,), (10,)], 56_714),
 ]
 
 FULLY_CONNECTED = [
@@ -234,6 +235,14 @@ def test_the_missing_second_linear_layer_is_as_the_first_or_bare(of):
 
 def _linear_layers(network):
     return [row for row in network.encoder + network.head if isinstance(row, layers.Linear)]
+
+
+def test_palacios_classifier_has_a_relu_on_its_scores_unless_told_otherwise():
+    """palacio2025, Section 2 speaks of an output layer ReLU; no setting of a row says so."""
+    (scores,) = _network("palacio2025_classifier", {"latent": 64}).head
+    assert scores == layers.Linear(10, relu=True)
+    (bare,) = _network("palacio2025_classifier", {"latent": 64, "final": "none"}).head
+    assert bare == layers.Linear(10)
 
 
 def test_without_larger_kernels_three_rows_and_columns_are_the_same_for_every_image():

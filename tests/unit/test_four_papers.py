@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from refashion import papers
+from refashion.claims import forms, verdicts
+from refashion.layers import Linear
 
 FOLDER = Path(__file__).parents[2] / "workflow/papers"
 
@@ -92,6 +94,36 @@ def test_palacios_matrices_are_the_printed_ones(row, right, recalls):
     assert counts.sum(1).tolist() == [1000] * 10
     assert np.diag(counts).tolist() == recalls
     assert np.trace(counts) == right
+
+
+@pytest.mark.parametrize("name", ["pal-P08", "pal-P09", "pal-P10", "pal-P18"])
+def test_what_palacio_says_of_the_matrices_holds_in_the_printed_ones(name):
+    paper = load("palacio2025")
+    claim = next(claim for claim in paper.claims if claim["id"] == name)
+    runs = {}
+    for matrix in paper.confusion_matrices:
+        counts = np.array(matrix["published"])
+        accuracy = {"val_accuracy": np.trace(counts) / counts.sum()}
+        metrics = {"row": matrix["row"], "status": "completed", "kept": accuracy}
+        runs[matrix["row"]] = forms.Run(metrics | {"confusion": counts.tolist()})
+    for part in verdicts.parts_of(claim, paper):
+        assert min(forms.effects(part, runs).values()) > 0
+
+
+def test_palacios_classifiers_are_studied_without_the_relu_on_their_scores():
+    paper = load("palacio2025")
+    study = next(study for study in paper.studies if study.assumption == "A3")
+    classifiers = [row for row in paper.rows if row.task == "classification"]
+    assert {row.reading_of for row in study.trained} == {row.id for row in classifiers}
+    assert {row.network.head for row in classifiers} == {(Linear(10, relu=True),)}
+    assert {row.network.head for row in study.trained} == {(Linear(10),)}
+
+
+def test_palacios_curves_are_studied_with_dropout_on_but_for_the_base():
+    """Figure 1's curve was drawn so by the paper's own note, which is a claim of its own."""
+    paper = load("palacio2025")
+    study = next(study for study in paper.studies if study.assumption == "A13")
+    assert {row.id for row in paper.rows} - set(study.rows) == {"ae-base"} and not study.trained
 
 
 def test_palacios_rows_differ_from_their_base_in_one_setting():

@@ -15,6 +15,7 @@ from refashion import papers
 from refashion.architectures import ARCHITECTURES
 from refashion.errors import UserError
 from refashion.layers import Conv, Flatten, Linear, Network
+from refashion.wording import CLASS_NAMES
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -336,6 +337,12 @@ LOWEST = {"metric": "val_loss", "at": "best"}
 BEST = {"form": "best", "row": "t5-base", "among": ["t5-sgd"]} | LOWEST
 BELOW = {"form": "below", "rows": ["t5-base"], "level": 0} | LOWEST
 CLASSES = {"form": "worst_recalled", "rows": ["t9-b256"], "classes": ["Shirt"]}
+CONFUSIONS = {
+    "form": "largest_confusions",
+    "rows": ["t9-b256"],
+    "sets": [["Shirt", "Coat"], ["Shirt", "Coat", "Dress"]],  # three pairs, one of them in both
+    "count": 2,
+}
 
 
 # Rows by index: 4 t4-arch3-linear, 5 t4-arch3-nolinear, 6 t5-sgd, 12 t8-pretrained, 13 t8-scratch,
@@ -811,6 +818,27 @@ REFUSED = [
         "claims[0].test[0].rows[0]",
         "'t5-base' is a reconstruction; allowed: a classification",
     ),
+    (
+        claim(CONFUSIONS | {"rows": ["t5-base"]}),
+        "claims[0].test[0].rows[0]",
+        "'t5-base' is a reconstruction; allowed: a classification",
+    ),
+    (
+        claim(CONFUSIONS | {"count": 4}),
+        "claims[0].test[0].count",
+        "4 is more than the pairs of classes inside the sets, 3; allowed: 3 at most",
+    ),
+    (
+        claim(CONFUSIONS | {"sets": [list(CLASS_NAMES)]}),
+        "claims[0].test[0].sets",
+        "leave no pair of classes outside; allowed: sets that do",
+    ),
+    (
+        claim({key: CONFUSIONS[key] for key in ("form", "rows", "sets")}),
+        "claims[0].test[0].count",
+        "is missing; needed here: rows, sets, count",
+    ),
+    (claim(CONFUSIONS), "claims[0].why", "is missing; needed here, beside a threshold: count"),
     (
         claim({"form": "falls", "rows": ["t5-base"], "metric": "epoch", "epochs": [1, 2]}),
         "claims[0].test[0].metric",

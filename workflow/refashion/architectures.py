@@ -233,13 +233,15 @@ def palacio2025_autoencoder(
     return Network(_ochotorena2023_encoder(latent, dropout), (*body, *activated))
 
 
-def palacio2025_classifier(latent: int, dropout: float) -> Network:
+def palacio2025_classifier(
+    latent: int, dropout: float, final: Literal["relu", "none"] = "relu"
+) -> Network:
     """palacio2025, Section 2: the autoencoder's encoder under ten linear units with a ReLU.
 
     The text speaks of an intermediate linear layer too, and prints no size for it: it is taken to
-    be the encoder's last one, of size ``latent``.
+    be the encoder's last one, of size ``latent``. ``final`` none leaves the ReLU on the ten out.
     """
-    head = (Linear(10, relu=True),)  #                                     10 logits
+    head = (Linear(10, relu=final == "relu"),)  #                          10 logits
     return Network(_ochotorena2023_encoder(latent, dropout), head)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from refashion.checked_yaml import Problems, show, unknown
 from refashion.exhibits import unmeasured
 from refashion.rows import Row
+from refashion.wording import CLASS_NAMES
 
 
 class Keys(NamedTuple):
@@ -31,6 +33,7 @@ FORMS = {
     "best_recalled": Keys(("rows", "classes")),
     "worst_recalled": Keys(("rows", "classes")),
     "taken_for": Keys(("rows", "class", "as")),
+    "largest_confusions": Keys(("rows", "sets", "count")),
     "images_improved": Keys(("row", "among", "share")),
 }
 # Metrics that are no column of a history; all that are take CURVE's keys.
@@ -39,16 +42,16 @@ METRICS = {
     "snapshot_loss": Keys(("at",)),
     "recall": Keys(("class",)),
     "errors_within": Keys(("sets",)),
-    "output_std": Keys(("over", "edge")),
-    "pixel_loss": Keys(("over", "edge")),
+    "output_std": Keys(("over",), ("edge",)),
+    "pixel_loss": Keys(("over",), ("edge",)),
 }
 CURVE = Keys(("at",), ("minus", "since", "relative"))
 # These forms look at all epochs, or say which.
 OVER_EPOCHS = ("flattens", "falls")
 WITHOUT_BETTER = ("epoch", "epochs_saved", "errors_within")
-OF_CLASSES = ("best_recalled", "worst_recalled", "taken_for")
+OF_CLASSES = ("best_recalled", "worst_recalled", "taken_for", "largest_confusions")
 # Numbers that nobody but us has chosen, unless a claim says why.
-THRESHOLDS = ("level", "factor", "margin", "by", "share")
+THRESHOLDS = ("level", "factor", "margin", "by", "share", "count")
 
 
 def metrics_of(part: Mapping[str, Any]) -> list[str]:
@@ -172,8 +175,23 @@ def _wrong_keys(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "factor", f"{show(part['factor'])} without level; allowed: beside it"
     if "relative" in part and not {"minus", "since"} & set(part):
         yield "relative", "true without minus or since; allowed: beside one of them"
+    if form == "largest_confusions" and {"sets", "count"} <= set(part):
+        yield from _wrong_sets(part)
     for metric in metrics_of(part):
         yield from _wrong_metric(part, metric)
+
+
+def _wrong_sets(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """There are as many pairs of classes inside the sets as are counted, and one outside."""
+    inside = len({pair for names in part["sets"] for pair in combinations(sorted(names), 2)})
+    if part["count"] > inside:
+        yield (
+            "count",
+            f"{part['count']} is more than the pairs of classes inside the sets, {inside}; "
+            f"allowed: {inside} at most",
+        )
+    if inside == len(list(combinations(CLASS_NAMES, 2))):
+        yield "sets", "leave no pair of classes outside; allowed: sets that do"
 
 
 def _wrong_metric(part: Mapping[str, Any], metric: str) -> Iterator[tuple[str, str]]:

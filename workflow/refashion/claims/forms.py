@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -168,17 +169,22 @@ def _errors_within(run: Run, part: Mapping) -> float:
     errors = np.where(np.eye(10, dtype=bool), 0, run.confusion)
     if not errors.sum():
         raise NotTestedError(f"{run.row} makes no errors")
-    sets = [np.isin(CLASS_NAMES, names) for names in part["sets"]]
-    within = np.any([np.outer(one, one) for one in sets], axis=0)
-    return errors[within].sum() / errors.sum()
+    return errors[_within(part["sets"])].sum() / errors.sum()
+
+
+def _within(sets: Sequence[Sequence[str]]) -> np.ndarray:
+    """bool [10, 10]: both classes belong to one of the sets."""
+    members = [np.isin(CLASS_NAMES, names) for names in sets]
+    return np.any([np.outer(one, one) for one in members], axis=0)
 
 
 def _pixels(run: Run, part: Mapping) -> float:
-    """Mean, median or maximum over the last ``edge`` rows and columns of a map of pixels."""
+    """Mean, median or maximum of a map of pixels, or of its last ``edge`` rows and columns."""
     pixels = run.output(part["metric"]).astype(np.float64)
-    edge = np.ones_like(pixels, dtype=bool)
-    edge[: -part["edge"], : -part["edge"]] = False
-    return {"mean": np.mean, "median": np.median, "max": np.max}[part["over"]](pixels[edge])
+    counted = np.ones_like(pixels, dtype=bool)
+    if "edge" in part:
+        counted[: -part["edge"], : -part["edge"]] = False
+    return {"mean": np.mean, "median": np.median, "max": np.max}[part["over"]](pixels[counted])
 
 
 OTHER_METRICS = {
@@ -248,18 +254,19 @@ def _near(case: Case) -> dict[str, float]:
 
 
 def _fails(case: Case) -> dict[str, float]:
-    """Each row ends above the level, or diverges; as a share of the level, 1 at most."""
+    """Each row ends above the level, by how much as a share of it; or diverges, without a limit."""
     effects = {}
     for row in case.part["rows"]:
         diverged = row in case.runs and case.runs[row].diverged
-        effects[row] = 1.0 if diverged else min(1.0, case.value(row) / case.level(row) - 1)
+        effects[row] = math.inf if diverged else case.value(row) / case.level(row) - 1
     return effects
 
 
 def _flattens(case: Case) -> dict[str, float]:
-    """The last ``share`` of the epochs brings less than ``factor`` of what the first brings.
+    """The last ``share`` of the epochs changes it by less than ``factor`` of what the first brings.
 
-    The first share counts from the first epoch on, after which a run is measured first.
+    The first share counts from the first epoch on, after which a run is measured first. What rises
+    in the last share is no flatter than what falls.
     """
     effects = {}
     for row, run in case.completed().items():
@@ -267,7 +274,7 @@ def _flattens(case: Case) -> dict[str, float]:
         span = round(case.part["share"] * len(values))
         if span < 2:
             raise NotTestedError(f"{row} was trained for {count(len(values), 'epoch')} only")
-        first, last = values[0] - values[span - 1], values[-1 - span] - values[-1]
+        first, last = values[0] - values[span - 1], abs(values[-1 - span] - values[-1])
         effects[row] = case.part["factor"] * first - last
     return effects
 
@@ -314,6 +321,24 @@ def _taken_for(case: Case) -> dict[str, float]:
     return effects
 
 
+def _largest_confusions(case: Case) -> dict[str, float]:
+    """The ``count`` largest confusions are inside the sets, in shares of all images.
+
+    A confusion is of two classes, in either direction. The last of those that are asked for is held
+    against the largest that is of no one set.
+    """
+    inside = _within(case.part["sets"])
+    effects = {}
+    for row, run in case.completed().items():
+        found = {True: [], False: []}
+        for one, other in combinations(range(10), 2):
+            images = run.confusion[one, other] + run.confusion[other, one]
+            found[bool(inside[one, other])].append(images)
+        last = sorted(found[True], reverse=True)[case.part["count"] - 1]
+        effects[row] = (last - max(found[False])) / run.confusion.sum()
+    return effects
+
+
 def _images_improved(case: Case) -> dict[str, float]:
     """More than ``share`` of the images have a lower loss with a row than with each other."""
     losses = case.run(case.part["row"]).output("image_loss")
@@ -337,6 +362,7 @@ FORMS: dict[str, Callable[[Case], dict[str, float]]] = {
     "best_recalled": _best_recalled,
     "worst_recalled": _worst_recalled,
     "taken_for": _taken_for,
+    "largest_confusions": _largest_confusions,
     "images_improved": _images_improved,
 }
 

@@ -54,6 +54,7 @@ def describe(part: Mapping[str, Any]) -> str:
         "best_recalled": _recalled,
         "worst_recalled": _recalled,
         "taken_for": _taken_for,
+        "largest_confusions": _largest_confusions,
         "images_improved": _images_improved,
     }[part["form"]](part)
     return sentence(f"Not so: {said}" if "not" in part else said[0].upper() + said[1:])
@@ -70,10 +71,12 @@ def measure(part: Mapping[str, Any]) -> str:
     if metric == "recall":
         return f"recall of {part['class']}"
     if metric == "errors_within":
-        return f"share of errors within {' or within '.join(map(listed, part['sets']))}"
+        return f"share of errors {_sets(part)}"
     if metric in ("output_std", "pixel_loss"):
         what = "error" if metric == "pixel_loss" else "standard deviation over images"
-        return f"{OVER[part['over']]} {what} in the last {part['edge']} rows and columns of pixels"
+        edge = part.get("edge")
+        where = f"in the last {edge} rows and columns of pixels" if edge else "of all pixels"
+        return f"{OVER[part['over']]} {what} {where}"
     name = _curve(metric)
     if "minus" in part:
         name = f"{name} minus {_curve(part['minus'])}"
@@ -107,12 +110,16 @@ def _more_is_better(part: Mapping[str, Any]) -> bool:
     return "minus" not in part and (metric == "recall" or "accuracy" in metric)
 
 
+def _sets(part: Mapping[str, Any]) -> str:
+    return f"within {' or within '.join(map(listed, part['sets']))}"
+
+
 def _each(rows: Sequence[str]) -> str:
     return rows[0] if len(rows) == 1 else f"each of {listed(rows)}"
 
 
 def _number(part: Mapping[str, Any], value: float) -> str:
-    """A threshold in the unit of the part's metric."""
+    """A difference in the unit of the part's metric."""
     metric = part.get("metric", "")
     if not value:
         return "0"
@@ -126,6 +133,9 @@ def _number(part: Mapping[str, Any], value: float) -> str:
 def _level(part: Mapping[str, Any]) -> str:
     level, factor = part.get("level", 0), part.get("factor", 1)
     if not isinstance(level, str):
+        metric = part.get("metric", "")
+        if metric == "recall" or ("accuracy" in metric and not {"minus", "since"} & set(part)):
+            return f"{100 * factor * level:g} %"
         return _number(part, factor * level)
     return LEVELS[level] if factor == 1 else f"{factor:g} times {LEVELS[level]}"
 
@@ -149,7 +159,7 @@ def _alike(part: Mapping[str, Any]) -> str:
     rows = listed(part["rows"])
     if "among" in part:
         return f"{measure(part)} spans less over {rows} than over {listed(part['among'])}"
-    return f"{measure(part)} spans less than {_level(part)} over {rows}"
+    return f"{measure(part)} spans less than {_number(part, part['level'])} over {rows}"
 
 
 def _against_level(part: Mapping[str, Any]) -> str:
@@ -170,8 +180,8 @@ def _fails(part: Mapping[str, Any]) -> str:
 
 def _flattens(part: Mapping[str, Any]) -> str:
     return (
-        f"{measure(part)} falls over the last {100 * part['share']:g} % of the epochs by less than "
-        f"{100 * part['factor']:g} % of its fall over the first, for {_each(part['rows'])}"
+        f"{measure(part)} changes over the last {100 * part['share']:g} % of the epochs by less "
+        f"than {100 * part['factor']:g} % of its fall over the first, for {_each(part['rows'])}"
     )
 
 
@@ -197,6 +207,13 @@ def _taken_for(part: Mapping[str, Any]) -> str:
         f"{part['class']} is taken for {part['as']} more often than for any other class, "
         f"by {_each(part['rows'])}"
     )
+
+
+def _largest_confusions(part: Mapping[str, Any]) -> str:
+    number = part["count"]
+    pairs = "pair of classes that is" if number == 1 else f"{number} pairs of classes that are"
+    verb = "is" if number == 1 else "are"
+    return f"the {pairs} most often confused {verb} {_sets(part)}, for {_each(part['rows'])}"
 
 
 def _images_improved(part: Mapping[str, Any]) -> str:
@@ -262,7 +279,10 @@ def _effect(part: Mapping[str, Any]) -> str:
     numbers = [factor * value for value in (part["mean"], *(part["interval"] or ()))]
     largest = max(map(abs, numbers))
     # Three digits of the largest number, and of all of them the same decimals.
-    decimals = min(max(2 - math.floor(math.log10(largest)), 0), 9) if largest else 0
+    decimals = max(2 - math.floor(math.log10(largest)), 0) if largest else 0
+    if min(numbers) * max(numbers) > 0:  # what decides is not printed as 0
+        decimals = max(decimals, -math.floor(math.log10(min(map(abs, numbers)))))
+    decimals = min(decimals, 9)
     mean, *ends = (rounded(number, decimals, sign=True) for number in numbers)
     interval = f" [{', '.join(ends)}]" if ends else ""
     of = f" ({part['decides']})" if len(part["effects"]) > 1 else ""
