@@ -1,6 +1,7 @@
 """The reproducibility check on the real Snakefile, and the scorecard beside the report."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -42,6 +43,16 @@ def test_without_a_reference_the_check_says_how_to_make_one(copy_of_finished):
     printed = copy_of_finished.snakemake("--cores", "2", "--", "check", fails=True)
     assert f"{KEPT}/caprari2025.json: not there" in printed and "make accept" in printed
     assert not copy_of_finished.path(KEPT).exists()
+
+
+def test_other_seeds_than_the_reference_has_are_answered_with_a_call_that_passes(copy_of_finished):
+    copy_of_finished.snakemake("--cores", "2", "--", "reference_borgnino2023")
+    one_seed = ("--config", "scale=smoke", "papers=borgnino2023", "seeds=0")
+    printed = copy_of_finished.snakemake("--cores", "2", *one_seed, "--", "check", fails=True)
+    assert f"{KEPT}/borgnino2023.json: seeds: 0,1, and this run has 0; " in printed
+    (call,) = set(re.findall(r"--config (papers=\S+ seeds=\S+ scale=\w+)", printed))
+    passing = copy_of_finished.snakemake("--cores", "2", "--config", *call.split(), "--", "check")
+    assert "# Check at smoke scale: passed" in passing
 
 
 def test_the_scorecard_comes_with_the_report(finished):

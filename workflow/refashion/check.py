@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from refashion import evidence, scorecard
+from refashion.claims.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
 from refashion.errors import UserError
 from refashion.files import read_json
 from refashion.wording import listed
@@ -15,6 +16,21 @@ from refashion.wording import listed
 # What two trainings of one row with one seed on one machine must share to the last bit. The time
 # they took is in metrics.json and history.csv.
 SAME_BITS = ("model.safetensors", "outputs.safetensors")
+
+# The changes of a verdict that ``reversed`` lets pass. A verdict on a number follows from metrics,
+# which have their own tolerance, and turns where the edge of an interval passes what is printed; a
+# claim is undecided before it turns. What is not here comes from or to a verdict that says how many
+# runs there are, or turns a claim round.
+NEIGHBOURS = (
+    {"reproduced", "close"},
+    {"close", "differs"},
+    {"reproduced", "differs"},
+    {HOLDS, UNDECIDED},
+    {DOES_NOT_HOLD, UNDECIDED},
+)
+# The kinds of findings that runs give rise to, if no table is named. They have thresholds, so with
+# them a row may join or leave; what the printed numbers give away, no rounding changes.
+KINDS_OF_RUNS = ("no_better", "collapsed", "stripes", "dead_outputs", "dead_logits")
 
 
 def kind_of(metric: str) -> str:
@@ -41,7 +57,7 @@ def numbers_of(run: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
 
 
 def compare_run(
-    reference: Mapping[str, Any], measured: Mapping[str, Any], tolerances: Mapping[str, float]
+    reference: Mapping[str, Any], measured: Mapping[str, Any], tolerances: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """One run against the reference's, both as their ``metrics.json``.
 
@@ -121,21 +137,42 @@ def _changes(old: Mapping, new: Mapping, prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{key}", before, after
 
 
-def compare_verdicts(reference: Mapping[str, Any], measured: Mapping[str, Any]) -> list[dict]:
+def compare_verdicts(
+    reference: Mapping[str, Any],
+    measured: Mapping[str, Any],
+    drifts: str,
+    same_metrics: bool,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What differs between two grades of one paper: numbers, claims, findings.
 
-    Both are as from :func:`refashion.scorecard.grade`. Each item has ``row`` (None for a claim
-    and for a finding about several) beside what a drift has.
+    Args:
+        reference: the grade kept, as from :func:`refashion.scorecard.grade`.
+        measured: the grade of the runs made now.
+        drifts: ``changed``, and every change is drift; or ``reversed``, and one between
+            ``NEIGHBOURS`` is not, nor a row that joins or leaves a finding of runs that stays.
+        same_metrics: whether both are of metrics that are equal to the bit. Then no rounding can
+            have changed a verdict, only code or data, and every change is drift.
+
+    Returns:
+        The drift, and the changes that are allowed. Each item has ``row`` (None for a claim and for
+        a finding about several) beside what a drift has.
     """
-    drift = []
+    drift, allowed = [], []
     old, new = _by_name(reference), _by_name(measured)
+    stay = _kinds_of_runs(reference) & _kinds_of_runs(measured)
     for name in dict.fromkeys([*old, *new]):
         before, after = old.get(name, "not there"), new.get(name, "not there")
-        if before != after:
-            kind, row, *rest = name
-            what = ": ".join([kind, ", ".join(rest)])
-            drift.append({"row": row, **_drift(what, before, after)})
-    return drift
+        if before == after:
+            continue
+        kind, row, *rest = name
+        what = ": ".join([kind, ", ".join(rest)])
+        near = {before, after} in NEIGHBOURS or (kind == "finding of runs" and rest[0] in stay)
+        passes = drifts == "reversed" and near
+        if passes and same_metrics:
+            what += ", of the same metrics"
+        line = {"row": row, **_drift(what, before, after)}
+        (allowed if passes and not same_metrics else drift).append(line)
+    return drift, allowed
 
 
 def _by_name(graded: Mapping[str, Any]) -> dict[tuple, str]:
@@ -148,10 +185,21 @@ def _by_name(graded: Mapping[str, Any]) -> dict[tuple, str]:
         found["claim", None, claim["id"]] = claim["verdict"]
     for finding in graded["findings"]:
         rows = finding["rows"]
+        if _is_of_runs(finding):
+            found |= {("finding of runs", row, finding["kind"]): "found" for row in rows}
+            continue
         row = rows[0] if len(rows) == 1 else None
         where = () if row else (" ".join(rows),)
         found["finding", row, finding["kind"], *finding["tables"], *where] = "found"
     return found
+
+
+def _is_of_runs(finding: Mapping[str, Any]) -> bool:
+    return finding["kind"] in KINDS_OF_RUNS and not finding["tables"]
+
+
+def _kinds_of_runs(graded: Mapping[str, Any]) -> set[str]:
+    return {finding["kind"] for finding in graded["findings"] if _is_of_runs(finding)}
 
 
 def compare_paper(
@@ -163,18 +211,20 @@ def compare_paper(
         paper: whose rows were run.
         results_root: ``results/<scale>``.
         reference: ``results/reference/<scale>``.
-        config: gives scale, seeds, tolerances and margins.
+        config: gives papers, scale, seeds, tolerances and margins.
 
     Returns:
         ``paper``; ``made``, where the reference was; ``runs``, ``metrics`` and ``verdicts``, how
         many were compared; ``largest``, of each kind the metric furthest from the reference;
         ``drift``, each with its ``row`` and ``seed``, None where it is of none alone, and what
-        differs.
+        differs; ``allowed``, likewise, the verdicts that changed and may.
 
     Raises:
-        UserError: there is no reference, or it is of other seeds.
+        UserError: as :func:`load_environments`, of all papers in ``config``, so that whoever checks
+            several learns at once which do not fit.
     """
-    made = _load_environment(paper, reference, config["seeds"])
+    made = load_environments(reference, config)[paper.key]
+    tolerances = config["tolerances"][config["scale"]]
     compared, drift = [], []
     kept = {file.parent.parent.name for file in reference.glob(f"{paper.key}/*/*/metrics.json")}
     here = [row.id for row in paper.rows]
@@ -186,14 +236,18 @@ def compare_paper(
         for seed in config["seeds"]:
             file = Path(paper.key) / row / f"seed-{seed}" / "metrics.json"
             lines, differs = compare_run(
-                _load(reference / file),
-                _load(results_root / file),
-                config["tolerances"][config["scale"]],
+                _load(reference / file), _load(results_root / file), tolerances
             )
             compared += [{"row": row, "seed": seed, **line} for line in lines]
             drift += [{"row": row, "seed": seed, **line} for line in differs]
     graded = scorecard.grade_paper(paper, results_root, config["margins"])
-    verdicts = compare_verdicts(_load(reference / paper.key / scorecard.KEPT_AS), graded)
+    changed, allowed = compare_verdicts(
+        _load(reference / paper.key / scorecard.KEPT_AS),
+        graded,
+        tolerances["verdict"],
+        # Of all rows: a claim is of several, and a paper's runs share one machine.
+        same_metrics=not drift and all(line["deviation"] == 0 for line in compared),
+    )
     return {
         "paper": paper.key,
         "made": made,
@@ -201,20 +255,50 @@ def compare_paper(
         "metrics": len(compared),
         "verdicts": sum(len(judged) for judged in graded.values()),
         "largest": _largest(compared),
-        "drift": drift + [{"seed": None, **line} for line in verdicts],
+        "drift": drift + [{"seed": None, **line} for line in changed],
+        "allowed": [{"seed": None, **line} for line in allowed],
     }
 
 
-def _load_environment(paper: Any, reference: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    file = reference / f"{paper.key}.json"
-    environment = _load(file)
-    if sorted(environment["seeds"]) != sorted(seeds):
-        kept = ",".join(map(str, environment["seeds"]))
-        raise UserError(
-            f"{file}: seeds: {kept}, and this run has {','.join(map(str, seeds))}; "
-            f"check with --config seeds={kept}, or keep this run by `make accept`"
-        )
-    return environment
+def load_environments(reference: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Where the reference of each of the configuration's papers was made, by the papers' keys.
+
+    Raises:
+        UserError: references are not there, or of other seeds than this run: a line for each, with
+            the configuration that checks its paper.
+    """
+    made, problems = {}, []
+    for key in config["papers"]:
+        file = reference / f"{key}.json"
+        try:
+            environment = _load(file)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if sorted(environment["seeds"]) == sorted(config["seeds"]):
+            made[key] = environment
+        else:
+            kept = _with_commas(environment["seeds"])
+            problems.append(
+                f"{file}: seeds: {kept}, and this run has {_with_commas(config['seeds'])}; "
+                f"check it by {_as_arguments([key], kept, config)}, "
+                "or keep this run by `make accept`"
+            )
+    if problems and made:
+        fits = _as_arguments(made, _with_commas(config["seeds"]), config)
+        problems.append(f"what has this run's seeds is checked by {fits}")
+    if problems:
+        raise UserError("\n".join(problems))
+    return made
+
+
+def _with_commas(items: Iterable[Any]) -> str:
+    return ",".join(map(str, items))
+
+
+def _as_arguments(keys: Iterable[str], seeds: str, config: Mapping[str, Any]) -> str:
+    """With the scale: a ``--config`` takes the place of another, and one scale takes hours."""
+    return f"--config papers={_with_commas(keys)} seeds={seeds} scale={config['scale']}"
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -285,7 +369,9 @@ COLUMNS = {"loss": "losses, relative", "accuracy": "accuracies", "epochs": "epoc
 
 
 def to_markdown(check: Mapping[str, Any]) -> str:
-    """``check.md``: what was compared, what drifted, a line each, and where both runs were made."""
+    """``check.md``: what was compared, what drifted and what may, a line each, and where both runs
+    were made.
+    """
     text = [
         f"# Check at {check['scale']} scale: {'passed' if check['passed'] else 'drifted'}",
         "",
@@ -298,6 +384,7 @@ def to_markdown(check: Mapping[str, Any]) -> str:
         text.append(f"| {' | '.join(map(str, [paper['paper'], *cells, len(paper['drift'])]))} |")
     text += ["", "The three columns: the largest deviation from the reference, and its tolerance."]
     text += _markdown_of_drift(check["papers"])
+    text += _markdown_of_allowed(check["papers"], check["scale"])
     repeated = check["repeated"]
     outcome = f"{', '.join(repeated['differ'])} differ" if repeated["differ"] else "the same bits"
     text += ["", f"{repeated['run']}, trained twice: {outcome}.", "", "| | made |", "|---|---|"]
@@ -336,6 +423,26 @@ def _markdown_of_drift(papers: Sequence[Mapping[str, Any]]) -> list[str]:
         cells = [where, worst["what"] + more, worst["reference"], worst["measured"], *numbers]
         text.append(f"| {' | '.join(cells)} |")
     return text
+
+
+def _markdown_of_allowed(papers: Sequence[Mapping[str, Any]], scale: str) -> list[str]:
+    """A line for each verdict that changed and may."""
+    lines = [
+        f"| {' '.join(filter(None, [paper['paper'], line['row']]))} | {line['what']} "
+        f"| {line['reference']} | {line['measured']} |"
+        for paper in papers
+        for line in paper["allowed"]
+    ]
+    if not lines:
+        return []
+    return [
+        "",
+        f"Verdicts that changed within what is allowed (`tolerances.{scale}.verdict`):",
+        "",
+        "| changed | what | reference | here |",
+        "|---|---|---|---|",
+        *lines,
+    ]
 
 
 def _weight(line: Mapping[str, Any]) -> float:
