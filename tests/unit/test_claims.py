@@ -171,12 +171,17 @@ CASES = [
     (
         {"form": "fails", "rows": ["a", "b", "c", "d"], "level": "mean_image"} | LOSS,
         losses(a=0.1, b=0.06, c=5) | {"d": run("d", status="diverged")},
-        {"a": 0.25, "b": -0.25, "c": 1, "d": 1},
+        {"a": 0.25, "b": -0.25, "c": 61.5, "d": math.inf},
     ),
     (
         {"form": "flattens", "rows": ["a"], "metric": "val_loss", "share": 0.4, "factor": 0.25},
         {"a": run(val_loss=[9, 5, 4, 3.5, 3.25])},  # the first 4, the last 0.75
         {"a": 0.25},
+    ),
+    (
+        {"form": "flattens", "rows": ["a"], "metric": "val_loss", "share": 0.4, "factor": 0.25},
+        {"a": run(val_loss=[9, 5, 4, 3.5, 6])},  # it rises again, by 2
+        {"a": -1},
     ),
     (
         {"form": "falls", "rows": ["a"], "metric": "val_loss", "epochs": [1, 2, 3]},
@@ -220,6 +225,26 @@ CASES = [
             {"a": value},
         )
         for over, value in (("mean", 0.5 * 84 / 159), ("median", 0.5), ("max", 0.5))
+    ),
+    (
+        {"form": "below", "rows": ["a"], "metric": "output_std", "over": "mean", "level": 1},
+        {"a": run(outputs={"output_std": STRIPE})},
+        {"a": 1 - 0.5 * 84 / 784},
+    ),
+    # Of the 1,000 images 50 are shirts and T-shirts, 10 shirts and pullovers, 5 sandals and
+    # sneakers that are taken for each other.
+    *(
+        (
+            {"form": "largest_confusions", "rows": ["a"], "sets": sets, "count": number},
+            {"a": run(confusion=SHIRT)},
+            {"a": effect},
+        )
+        for sets, number, effect in (
+            ([["T-shirt/top", "Shirt"]], 1, 0.04),
+            ([["T-shirt/top", "Pullover", "Shirt"]], 2, 0.005),
+            ([["T-shirt/top", "Pullover", "Shirt"]], 3, -0.005),
+            ([["T-shirt/top", "Shirt"], ["Sandal", "Sneaker"]], 2, -0.005),
+        )
     ),
     (
         {"form": "images_improved", "row": "a", "among": ["b"], "share": 0.5},
@@ -399,6 +424,49 @@ def test_a_row_that_diverged_or_was_not_run_leaves_its_seed_out():
     assert result["parts"][0]["mean"] is None
 
 
+def test_a_seed_that_alone_can_be_tested_is_named():
+    runs = {0: losses(a=1, b=2, c=3), 1: losses(a=1, b=2) | {"c": run("c", status="diverged")}}
+    result = evaluated([BEST], runs)
+    assert result["note"] == "c diverged (seed 1). Seed 0 alone can be tested."
+
+
+def test_parts_are_judged_on_the_seeds_that_all_of_them_have():
+    parts = [BEST | {"among": [row]} for row in ("b", "c")]
+    gone = {row: run(row, status="diverged") for row in ("b", "c")}
+    every = losses(a=1, b=2, c=3)
+    result = evaluated(parts, {0: every | {"b": gone["b"]}, 1: every, 2: every | {"c": gone["c"]}})
+    assert [part["seeds"] for part in result["parts"]] == [[1], [1]]
+    assert (result["verdict"], result["seeds"], result["holds_in"]) == ("undecided", [1], [1])
+    result = evaluated(parts, {0: every | {"b": gone["b"]}, 2: every | {"c": gone["c"]}})
+    assert (result["verdict"], result["seeds"]) == ("not tested", [])
+
+
+def test_of_an_undecided_part_that_is_shown_which_fails_most_often():
+    runs = {
+        seed: losses(a=0.0, b=b, c=c)
+        for seed, (b, c) in enumerate([(0.03, -0.001), (0.1, 0.0005), (0.03, -0.0005)])
+    }
+    (part,) = evaluated([BEST], runs)["parts"]
+    assert (part["verdict"], part["decides"]) == ("undecided", "c")
+    assert part["holds_in"] == [1]
+
+
+def test_losses_that_differ_by_rounding_alone_are_the_same():
+    runs = {seed: losses(a=0.6791, b=0.6791 + 3e-8, c=0.7) for seed in range(3)}
+    result = evaluated([BEST], runs)
+    assert (result["verdict"], result["holds_in"]) == ("undecided", [])
+
+
+def test_a_diverged_run_fails_as_far_as_the_furthest_that_was_measured():
+    fails = {"form": "fails", "rows": ["a"], "level": 1.0} | LOSS
+    runs = {0: {"a": run("a", status="diverged")}, 1: losses(a=1.02), 2: losses(a=1.03)}
+    (part,) = evaluated([fails], runs)["parts"]
+    assert part["effects"] == {"a": pytest.approx([0.03, 0.02, 0.03])}
+    assert part["verdict"] == "holds"
+    (part,) = evaluated([fails], dict.fromkeys(range(2), runs[0]))["parts"]
+    assert (part["verdict"], part["effects"]) == ("holds", {"a": [1.0, 1.0]})
+
+
 def test_several_metrics_are_several_parts():
     rows = {"a": (1, 0.9), "b": (2, 0.8), "c": (3, 0.95)}
     runs = {
@@ -556,6 +624,39 @@ def test_every_claim_is_tested_and_described(file):
             {"form": "fails", "rows": ["a"], "level": "mean_image", "factor": 0.9} | LOSS,
             "Validation loss after the last epoch is above 0.9 times the error of the mean image "
             "for a, or the training diverges.",
+        ),
+        (
+            {"form": "above", "rows": ["a"], "metric": "recall", "class": "Bag", "level": 0.904},
+            "Recall of Bag is above 90.4 % for a.",
+        ),
+        (
+            {"form": "above", "rows": ["a"], "minus": "train_accuracy", "level": 0.02} | ACCURACY,
+            "Validation accuracy minus training accuracy after the last epoch is above 2 "
+            "percentage points for a.",
+        ),
+        (
+            {"form": "alike", "rows": ["a", "b"], "level": 0.01} | ACCURACY,
+            "Validation accuracy after the last epoch spans less than 1 percentage point over a "
+            "and b.",
+        ),
+        (
+            {"form": "flattens", "rows": ["a"], "metric": "val_loss", "share": 0.1, "factor": 0.05},
+            "Validation loss changes over the last 10 % of the epochs by less than 5 % of its fall "
+            "over the first, for a.",
+        ),
+        (
+            {"form": "below", "rows": ["a"], "metric": "output_std", "over": "mean", "level": 0.1},
+            "Mean standard deviation over images of all pixels is below 0.1 for a.",
+        ),
+        (
+            {"form": "largest_confusions", "rows": ["a", "b"], "count": 4}
+            | {"sets": [["Coat", "Shirt"], ["Sandal", "Sneaker"]]},
+            "The 4 pairs of classes that are most often confused are within Coat and Shirt or "
+            "within Sandal and Sneaker, for each of a and b.",
+        ),
+        (
+            {"form": "largest_confusions", "rows": ["a"], "count": 1, "sets": [["Coat", "Shirt"]]},
+            "The pair of classes that is most often confused is within Coat and Shirt, for a.",
         ),
     ],
 )

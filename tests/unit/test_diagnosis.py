@@ -203,7 +203,11 @@ def printing(lines, metrics=None, rows=ROWS, id="one", **more):
 
 def found(paper, kind, runs=None, at=None):
     """The findings of one kind; the levels are those of :func:`synthetic.levels`."""
-    every = diagnosis.diagnose(paper, at or synthetic.levels(paper), runs or {})
+    seeded = {
+        row: [{"seed": seed} | run for seed, run in enumerate(of)]
+        for row, of in (runs or {}).items()
+    }
+    every = diagnosis.diagnose(paper, at or synthetic.levels(paper), seeded)
     assert all(finding.evidence and finding.consequence for finding in every)
     json.dumps([finding.__dict__ for finding in every], allow_nan=False)
     return [finding for finding in every if finding.kind == kind]
@@ -424,9 +428,14 @@ def test_runs_whose_output_does_not_depend_on_the_image_collapsed():
 
 def test_classifiers_with_constant_logits_collapsed():
     paper = printing([], rows=CLASSIFIERS)
-    runs = {"k": [logits(2.3026, spread=0), logits(0.4)], "l": [logits(2.3026, spread=0.02)]}
+    runs = {"k": [logits(0.4), logits(2.3026, spread=0)], "l": [logits(2.3026, spread=0.02)]}
     (finding,) = found(paper, "collapsed", runs)
     assert finding.rows == ["k"]
+    assert finding.seeds == {"k": [1]}
+    assert findings.with_collapsed({"k": {"n": 2}, "l": {}}, [finding]) == {
+        "k": {"n": 2, "collapsed": [1]},
+        "l": {"collapsed": []},
+    }
     assert "1 of 2 runs" in finding.evidence[0]
     assert "the same prediction for every image has 2.3026" in finding.evidence[0]
 

@@ -264,6 +264,36 @@ def test_every_published_number_has_a_verdict(paper, tmp_path):
     assert {number["verdict"] for number in untrained} == {"not comparable"}
 
 
+def test_a_verdict_is_qualified_by_what_its_runs_went_through(paper, tmp_path):
+    """0.60 is printed: 0.62 ± 0.02 has it in its interval, far from the margin of 0.003."""
+
+    def of(values, diverged=(), collapsed=()):
+        files = write(paper, tmp_path / str(values), "t1-small", values, diverged=diverged)
+        summaries = {"t1-small": evidence.summarise(files) | {"collapsed": list(collapsed)}}
+        numbers = evidence.published_numbers(paper, summaries, MARGINS)
+        (number,) = (
+            n for n in numbers if (n["row"].id, n["metric"]["metric"]) == ("t1-small", VAL)
+        )
+        return number["verdict"], number["reason"]
+
+    printed = 0.6
+    spread = [printed + 0.02, printed + 0.04, printed + 0.0]
+    assert of(spread) == ("reproduced", "by the runs’ spread alone")
+    near = [printed + 0.002, printed, printed - 0.001]
+    assert of(near) == ("reproduced", "")
+    assert of(near, diverged=[1]) == ("reproduced", "1 of 3 runs diverged")
+    assert of(near, diverged=[1, 2]) == ("single run", "2 of 3 runs diverged")
+    collapsed = of(spread, collapsed=[1])
+    assert collapsed == ("reproduced", "1 of 3 runs collapsed; by the runs’ spread alone")
+
+
+def test_no_interval_goes_beyond_what_a_number_can_be():
+    number = evidence._beside(90.0, evidence.statistics([0.92, 0.92, 0.10]), "percent", digits=1)
+    assert number["interval"] == (0.0, 100.0)
+    number = evidence._beside(0.1, evidence.statistics([0.1, 0.3]), "loss", digits=1)
+    assert number["interval"][0] == 0 and number["interval"][1] > 1
+
+
 def test_largest_differences_rank_like_with_like(paper, tmp_path):
     summaries = {
         row: evidence.summarise(write(paper, tmp_path, row, values, metric=metric))

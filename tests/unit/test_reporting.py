@@ -233,14 +233,33 @@ def test_captions_say_which_images_and_epochs_are_drawn(smoke):
         "the greatest. The vertical axis is logarithmic."
     )
     figure = {"kind": "bars", "rows": ["h64"], "series": ["test"]}
-    assert reporting._what_is_drawn(synthetic.silent_paper(), figure, [3]) == (
+    assert reporting._what_is_drawn(synthetic.silent_paper(), figure, {}, [3]) == (
         "Test images after the last epoch, seed 3 alone, so no spread."
     )
     figure = {"kind": "confusion", "rows": ["m5"], "normalised": True}
-    assert reporting._what_is_drawn(synthetic.stopping_paper(), figure, [0, 1]).startswith(
+    assert reporting._what_is_drawn(synthetic.stopping_paper(), figure, {}, [0, 1]).startswith(
         "Test images at the epoch of the lowest validation loss, mean over 2 seeds, "
         "in percent of each true class"
     )
+
+
+def test_captions_count_the_runs_that_were_completed():
+    paper = synthetic.silent_paper()
+    rows = [row.id for row in paper.rows][:2]
+    figure = {"kind": "bars", "rows": rows, "series": ["test"]}
+    for completed, said in (((1, 3), "mean over 1 to 3 seeds, with a"), ((1, 1), "one run alone")):
+        summaries = {row: {"completed": n} for row, n in zip(rows, completed, strict=True)}
+        assert said in reporting._what_is_drawn(paper, figure, summaries, [0, 1, 2])
+
+
+def test_a_claim_names_the_runs_that_collapsed():
+    parts = [{"test": {"row": "a", "among": ["b", "c"]}}, {"test": {"rows": ["d"]}}]
+    seeds = {"a": [], "b": [1], "c": [], "d": [0, 2], "e": [0]}
+    summaries = {row: {"collapsed": collapsed} for row, collapsed in seeds.items()}
+    assert reporting._collapses({"parts": parts}, summaries) == [
+        "b collapsed (seed 1).",
+        "d collapsed (seed 0 and 2).",
+    ]
 
 
 def test_variants_are_marked_as_ours(smoke):

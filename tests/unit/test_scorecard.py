@@ -15,12 +15,13 @@ from refashion.errors import UserError
 ROOT = Path(__file__).parents[2]
 
 
-def graded(numbers=(), claims=(), findings=0, within=True, holds_in=(0,)):
-    """A grade with these verdicts, of one seed."""
+def graded(numbers=(), claims=(), findings=0, within=True, holds_in=(0,), seeds=(0,)):
+    """A grade with these verdicts, of one seed if nothing is said."""
     return {
         "numbers": [{"verdict": verdict, "within_margin": within} for verdict in numbers],
         "claims": [
-            {"verdict": verdict, "seeds": [0], "holds_in": list(holds_in)} for verdict in claims
+            {"verdict": verdict, "seeds": list(seeds), "holds_in": list(holds_in)}
+            for verdict in claims
         ],
         "findings": [{}] * findings,
     }
@@ -35,10 +36,15 @@ def all_papers():
 def card():
     grades = {
         "one2020": graded(
-            ["reproduced", "close", "differs", "reproduced"], ["holds", "undecided"], findings=2
+            ["reproduced", "close", "differs", "reproduced", "not comparable"],
+            ["holds", "undecided", "does not hold"],
+            findings=2,
+            holds_in=(0, 1),
+            seeds=(0, 1),
         ),
-        "two2021": graded(["single run"] * 2, ["does not hold"], findings=1),
+        "two2021": graded(["single run"] * 2, ["undecided", "undecided"], findings=1),
     }
+    grades["one2020"]["numbers"][0]["within_margin"] = False
     return scorecard.make_card(grades, "paper", {"one2020": [0, 1], "two2021": [0]})
 
 
@@ -84,17 +90,23 @@ def test_counts_are_per_paper_and_in_all(card):
         "close": 1,
         "differs": 1,
         "single run": 0,
-        "not comparable": 0,
+        "not comparable": 1,
     }
     assert card["all"]["claims"] == {
         "holds": 1,
         "does not hold": 1,
-        "undecided": 1,
+        "undecided": 3,
         "not tested": 0,
     }
     assert card["all"]["findings"] == 3
-    assert card["all"]["single_within_margin"] == 2
-    assert card["all"]["undecided_in_favour"] == 1
+    assert card["all"]["within_margin"] == {"reproduced": 1, "single run": 2}
+    assert card["all"]["undecided_in_favour"] == 3
+    assert card["all"]["claims_of_one_run"] == {"all": 2, "hold": 2}
+
+
+def test_a_claim_that_no_seed_could_test_whole_holds_in_none():
+    counted = scorecard.count([graded(claims=["undecided"], seeds=(), holds_in=())])
+    assert counted["undecided_in_favour"] == 0
 
 
 @given(
@@ -123,19 +135,23 @@ def test_a_line_for_each_paper_and_one_for_all(card):
     assert one == {
         "paper": "one2020",
         "seeds": "0 and 1",
-        "numbers": ["2", "1", "1", "–", "–"],
-        "claims": ["1", "–", "1 (1 hold in every run)", "–"],
+        "numbers": ["2 (1 within the margin)", "1", "1", "–", "1"],
+        "claims": ["1", "1", "1 (1 hold in every run)", "–"],
         "findings": "2",
     }
     assert two["numbers"][3] == "2 (2 within the margin)"
-    assert (total["paper"], total["seeds"], total["findings"]) == ("all", "0 and 1", "3")
+    # Not all papers have the same seeds, and so none are said.
+    assert (total["paper"], total["seeds"], total["findings"]) == ("all", "–", "3")
+    card["papers"]["two2021"]["seeds"] = [0, 1]
+    assert scorecard.lines(card)[-1]["seeds"] == "0 and 1"
 
 
 def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):
     badge = scorecard.badge(card)
     text = " ".join(ElementTree.fromstring(badge).itertext())
-    assert "3 of 6 numbers reproduced or close · 2 of 2 single runs within the margin" in text
-    assert "1 of 3 claims hold · 1 of 1 undecided claims hold in every run · 3 findings" in text
+    assert "3 of 4 numbers reproduced or close (2 within the margin)" in text
+    assert "· 2 of 2 single runs within the margin · 1 of 3 claims hold ·" in text
+    assert "· 2 of 2 claims hold in a single run · 3 findings" in text
     assert scorecard.badge(card) == badge
 
 
@@ -143,8 +159,7 @@ def test_of_single_runs_alone_a_badge_does_not_say_that_nothing_holds():
     grade = graded(["single run"], ["undecided"] * 2, within=False, holds_in=())
     card = scorecard.make_card({"one2020": grade}, "paper", {"one2020": [0]})
     assert scorecard.in_short(card["all"]) == (
-        "0 of 1 single runs within the margin · 0 of 2 undecided claims hold in every run · "
-        "0 findings"
+        "0 of 1 single runs within the margin · 0 of 2 claims hold in a single run · 0 findings"
     )
 
 
@@ -159,8 +174,8 @@ def test_the_scorecard_stands_between_the_markers_and_nothing_else_changes(card)
     assert once.startswith(f"# Title\n\n{first}\n![") and once.endswith(f"\n{last}\n\nMore.\n")
     assert "earlier" not in once and "](card.svg)" in once
     assert (
-        "| `one2020` | 0 and 1 | 2 | 1 | 1 | – | – | 1 | – | 1 (1 hold in every run) | – | 2 |"
-        in once
+        "| `one2020` | 0 and 1 | 2 (1 within the margin) | 1 | 1 | – | 1 | 1 | 1 | "
+        "1 (1 hold in every run) | – | 2 |" in once
     )
     assert scorecard.in_readme(once, card, "card.svg") == once
 

@@ -18,7 +18,7 @@ from refashion.claims.forms import Run
 from refashion.errors import UserError
 from refashion.evidence import statistics
 from refashion.studies import comparison, document, readings
-from refashion.studies.comparison import Measured, closest, compare, distances
+from refashion.studies.comparison import Measured, closest, compare, distances, flips
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "report" / "templates"
@@ -601,7 +601,7 @@ def test_with_one_seed_a_claim_flips_where_it_holds_in_the_other_reading_alone(p
     ]
 
 
-def test_with_several_seeds_a_claim_flips_where_its_verdict_does(paper):
+def test_with_several_seeds_a_claim_flips_where_it_holds_in_all_or_some_or_none(paper):
     values = {
         "wide": [0.583, 0.5831, 0.5829],
         "ae": [0.585, 0.5851, 0.5849],
@@ -626,6 +626,16 @@ def test_with_several_seeds_a_claim_flips_where_its_verdict_does(paper):
         "none": [("mad-P02", "holds", "undecided")],
     }
     assert compared["encoder"]["numbers"][0]["verdict"] == "reproduced"
+
+
+def test_what_an_interval_alone_decides_is_no_flip():
+    def judged(verdict, *holds_in):
+        return {"m": {"verdict": verdict, "seeds": [0, 1, 2], "holds_in": list(holds_in)}}
+
+    always, never = judged("holds", 0, 1, 2), judged("undecided")
+    assert flips(always, judged("undecided", 0, 1, 2)) == []
+    assert [flip["claim"] for flip in flips(judged("undecided", 0, 1, 2), never)] == ["m"]
+    assert [flip["claim"] for flip in flips(always, judged("undecided", 0, 2))] == ["m"]
 
 
 def test_another_mean_is_taken_of_the_same_runs_in_numbers_and_claims(paper):

@@ -31,6 +31,8 @@ MARGINS = {
     ("reconstruction", "epochs"): "epochs",
     ("classification", "epochs"): "epochs",
 }
+# What a number can be, by its unit: no interval goes beyond it.
+POSSIBLE = {"loss": (0.0, np.inf), "percent": (0.0, 100.0), "epochs": (0.0, np.inf)}
 REFERENCE_COLUMNS = ["paper", "row", "metric", "at", "n", "mean", "sd", "published"]
 # What a run leaves that a reader needs to check its summary.
 RUN_FILES = ("metrics.json", "history.csv")
@@ -218,8 +220,9 @@ def compare_table(
 
     Each line holds ``row`` (a Row), ``ours`` (a variant the paper does not print), ``summary``
     (None if the row was not trained) and ``numbers``: per metric key ``published``, ``mean``,
-    ``sd``, ``n``, ``interval`` (see :func:`prediction_interval`), ``difference`` (mean minus
-    published), ``unit`` and ``digits``; losses as they are, percentages as 0 to 100. A variant
+    ``sd``, ``n``, ``interval`` (see :func:`prediction_interval`; no further than is ``POSSIBLE``),
+    ``difference`` (mean minus published), ``unit`` and ``digits``; losses as they are, percentages
+    as 0 to 100. A variant
     stands under the line of the row it varies, and its difference is taken from that line's
     published number, while its own ``published`` is None.
     """
@@ -266,6 +269,8 @@ def _beside(
     measured = measured or statistics([])
     mean, sd = (None if measured[k] is None else factor * measured[k] for k in ("mean", "sd"))
     interval = prediction_interval([factor * value for value in measured["values"]])
+    if interval:
+        interval = tuple(float(end) for end in np.clip(interval, *POSSIBLE[unit]))
     return {
         "published": published,
         "mean": mean,
@@ -328,9 +333,11 @@ def published_numbers(
 ) -> list[dict[str, Any]]:
     """Every published number: table, row, metric, the comparison, its verdict and its reason.
 
-    ``within_margin`` says whether the mean is as near as ``close`` asks for, whatever the verdict.
-    A number printed in two tables counts twice: each is a statement of the paper. A confusion
-    matrix counts as one, its accuracy. ``margins`` are the configuration's.
+    ``within_margin`` says whether the mean is as near as ``close`` asks for, whatever the verdict;
+    ``reason`` what a reader should know beside the verdict, or nothing. A number printed in two
+    tables counts twice: each is a statement of the paper. A confusion matrix counts as one, its
+    accuracy. ``margins`` are the configuration's; ``summaries`` may have the seeds that
+    ``collapsed``, see :func:`refashion.diagnosis.findings.with_collapsed`.
     """
     numbers = [
         number | {"table": table, "row": line["row"], "metric": table["metrics"][key]}
@@ -351,11 +358,24 @@ def published_numbers(
         number["verdict"] = judge(number, margin)
         difference = number["difference"]
         number["within_margin"] = difference is not None and bool(abs(difference) <= margin)
-        number["reason"] = ""
-        if number["verdict"] == "not comparable":
-            told = "the row is told this epoch"
-            number["reason"] = told if number["n"] else "no run was completed"
+        number["reason"] = "; ".join(_reasons(number, summaries.get(number["row"].id)))
     return numbers
+
+
+def _reasons(number: Mapping[str, Any], summary: Mapping[str, Any] | None) -> Iterable[str]:
+    """Why a number has no verdict, and what its runs went through that makes one say less."""
+    if not number["n"]:
+        yield "no run was completed"
+        return
+    if number["verdict"] == "not comparable":
+        yield "the row is told this epoch"
+    runs, completed = len(summary["seeds"]), summary["completed"]
+    if completed < runs:
+        yield f"{runs - completed} of {runs} runs diverged"
+    if collapsed := summary.get("collapsed"):
+        yield f"{len(collapsed)} of {completed} runs collapsed"
+    if number["verdict"] == "reproduced" and not number["within_margin"]:
+        yield "by the runs’ spread alone"
 
 
 def largest_differences(numbers: list[dict[str, Any]], count: int = 3) -> list[dict[str, Any]]:

@@ -74,9 +74,14 @@ SERIES = {
 
 
 def _figure(
-    paper: Any, figure: Mapping[str, Any], results_root: Path, seeds: Sequence[int]
+    paper: Any,
+    figure: Mapping[str, Any],
+    summaries: Mapping[str, dict],
+    results_root: Path,
+    seeds: Sequence[int],
 ) -> dict[str, str]:
-    caption, measured = sentence(figure["caption"]), _what_is_drawn(paper, figure, seeds)
+    caption = sentence(figure["caption"])
+    measured = _what_is_drawn(paper, figure, summaries, seeds)
     return {
         "anchor": f"{paper.key}-{figure['id']}",
         "label": figure["label"],
@@ -106,11 +111,17 @@ def drawn(results_root: Path, name: str) -> dict[str, str]:
     }
 
 
-def _what_is_drawn(paper: Any, figure: Mapping[str, Any], seeds: Sequence[int]) -> str:
+def _what_is_drawn(
+    paper: Any, figure: Mapping[str, Any], summaries: Mapping[str, dict], seeds: Sequence[int]
+) -> str:
     """Which images, of which epoch and over which seeds, and how to read it."""
     rows = [paper.row(row) for row in figure["rows"]]
-    several = len(seeds) > 1
-    over = f"mean over {len(seeds)} seeds" if several else f"seed {seeds[0]} alone"
+    # A run that diverged is no part of a mean.
+    runs = [summaries[row.id]["completed"] for row in rows if row.id in summaries] or [len(seeds)]
+    several = max(runs) > 1
+    over = f"mean over {span(runs)} seeds" if several else "one run alone"
+    if len(seeds) == 1:
+        over = f"seed {seeds[0]} alone"
     held_out = any(row.spec["split"]["validation"] for row in rows)
     image, at = "validation image" if held_out else "test image", _kept_at(rows)
     series = capital(listed([SERIES[name] for name in figure.get("series", ("train", "val"))]))
@@ -178,12 +189,26 @@ def _finding(paper: Any, finding: findings.Finding) -> dict[str, Any]:
     }
 
 
-def _claims(paper: Any, results_root: Path) -> dict[str, Any]:
+def _claims(paper: Any, summaries: Mapping[str, dict], results_root: Path) -> dict[str, Any]:
     judged = verdicts.load(paper, results_root)
+    for result in judged.values():
+        result["note"] = " ".join([result["note"], *_collapses(result, summaries)]).strip()
     return {
         "claims": [present(claim, judged[claim["id"]]) for claim in paper.claims],
         "claims_counted": count_verdicts(list(judged.values())),
     }
+
+
+def _collapses(result: Mapping[str, Any], summaries: Mapping[str, dict]) -> list[str]:
+    """Which of the runs that a claim was tested on collapsed."""
+    tests = [part["test"] for part in result["parts"]]
+    named = {row for test in tests for row in (*test.get("rows", ()), *test.get("among", ()))}
+    named |= {test["row"] for test in tests if "row" in test}
+    return [
+        f"{row} collapsed (seed {listed(collapsed)})."
+        for row, summary in summaries.items()
+        if row in named and (collapsed := summary.get("collapsed"))
+    ]
 
 
 def _citation(citation: Mapping[str, Any]) -> dict[str, Any]:
@@ -349,11 +374,13 @@ def _paper(
         "verdicts": [_verdict(paper, number) for number in numbers],
         "tables": [tabulate(paper, table, summaries) for table in paper.tables]
         + [tabulate_confusion(paper, matrix, summaries) for matrix in paper.confusion_matrices],
-        "figures": [_figure(paper, figure, results_root, seeds) for figure in paper.figures],
+        "figures": [
+            _figure(paper, figure, summaries, results_root, seeds) for figure in paper.figures
+        ],
         "findings": [_finding(paper, finding) for finding in found],
         "excess": tabulate_excess(paper, levels.load(paper, results_root), summaries),
         "assumptions": [_assumption(paper, assumption) for assumption in paper.assumptions],
-        **_claims(paper, results_root),
+        **_claims(paper, summaries, results_root),
         "rows": _inventory(paper, summaries),
     }
 
@@ -485,12 +512,15 @@ def build_context(
         UserError: a figure has not been drawn, or a paper not diagnosed.
     """
     root, seeds = Path(results_root), config["seeds"]
-    summaries = {paper.key: evidence.load_summaries(paper, root) for paper in papers}
+    found = {paper.key: findings.load(paper, root) for paper in papers}
+    summaries = {
+        paper.key: findings.with_collapsed(evidence.load_summaries(paper, root), found[paper.key])
+        for paper in papers
+    }
     numbers = {
         paper.key: evidence.published_numbers(paper, summaries[paper.key], config["margins"])
         for paper in papers
     }
-    found = {paper.key: findings.load(paper, root) for paper in papers}
     return {
         "title": TITLE if len(papers) > 1 else f"{papers[0].key}, rerun",
         "smoke": scale == "smoke",

@@ -37,7 +37,8 @@ def grade(
 
     Returns:
         ``numbers``: table, row, metric, at, published, mean, n, verdict, and ``within_margin``,
-        whether the mean is as near as ``close`` asks for, which is all that a single run can say;
+        whether the mean is as near as ``close`` asks for, which is all that a single run can say,
+        and what a reproduced number may owe to the runs' spread alone;
         ``claims``: id, verdict, seeds and those it holds in; ``findings``: kind, tables, rows.
     """
     return {
@@ -70,12 +71,13 @@ def grade_paper(
     Raises:
         UserError: the paper was not diagnosed, or its claims not tested.
     """
-    summaries = evidence.load_summaries(paper, results_root)
     judged = verdicts.load(paper, results_root)
+    found = findings.load(paper, results_root)
+    summaries = findings.with_collapsed(evidence.load_summaries(paper, results_root), found)
     return grade(
         evidence.published_numbers(paper, summaries, margins),
         [judged[claim["id"]] for claim in paper.claims],
-        findings.load(paper, results_root),
+        found,
     )
 
 
@@ -83,23 +85,35 @@ def count(grades: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How many of each verdict there are in some papers' grades, in the order of the verdicts.
 
     Returns:
-        ``numbers`` and ``claims``, verdict to count; ``single_within_margin``, how many of the
-        numbers with a single run are within the margin; ``undecided_in_favour``, how many of the
-        undecided claims hold in every run; ``findings``, a count.
+        ``numbers`` and ``claims``, verdict to count; ``within_margin``, how many of the numbers
+        ``reproduced`` and of those beside a ``single run`` are within the margin;
+        ``undecided_in_favour``, how many of the undecided claims hold in every run;
+        ``claims_of_one_run``, of how many claims there is one run, and how many of them ``hold`` in
+        it; ``findings``, a count.
     """
     numbers = [number for graded in grades for number in graded["numbers"]]
     claims = [claim for graded in grades for claim in graded["claims"]]
-    single = [number for number in numbers if number["verdict"] == "single run"]
+    undecided = [claim for claim in claims if claim["verdict"] == verdicts.UNDECIDED]
+    # Parts of a claim may have no seed in common: then it holds in none.
+    in_favour = [claim for claim in undecided if claim["seeds"] and _in_every_run(claim)]
     return {
         "numbers": _by_verdict(numbers, evidence.VERDICTS),
-        "single_within_margin": sum(number["within_margin"] for number in single),
+        "within_margin": {
+            verdict: sum(n["within_margin"] for n in numbers if n["verdict"] == verdict)
+            for verdict in ("reproduced", "single run")
+        },
         "claims": _by_verdict(claims, verdicts.VERDICTS),
-        "undecided_in_favour": sum(
-            claim["verdict"] == verdicts.UNDECIDED and claim["holds_in"] == claim["seeds"]
-            for claim in claims
-        ),
+        "undecided_in_favour": len(in_favour),
+        "claims_of_one_run": {
+            "all": sum(len(claim["seeds"]) == 1 for claim in undecided),
+            "hold": sum(len(claim["seeds"]) == 1 for claim in in_favour),
+        },
         "findings": sum(len(graded["findings"]) for graded in grades),
     }
+
+
+def _in_every_run(claim: Mapping[str, Any]) -> bool:
+    return claim["holds_in"] == claim["seeds"]
 
 
 def _by_verdict(judged: Sequence[Mapping[str, Any]], known: Sequence[str]) -> dict[str, int]:
@@ -144,41 +158,47 @@ def badge(card: Mapping[str, Any]) -> str:
 
 
 def in_short(counts: Mapping[str, Any]) -> str:
-    """What the runs support, of all there is to support; for single runs, how near they come."""
+    """What the runs support, of all that they can judge; for single runs, how near they come."""
     numbers, claims, found = counts["numbers"], counts["claims"], counts["findings"]
-    single, undecided = numbers["single run"], claims[verdicts.UNDECIDED]
     parts = []
-    if (total := sum(numbers.values())) > single:
-        good = numbers["reproduced"] + numbers["close"]
-        parts.append(f"{good} of {total} numbers reproduced or close")
-    if single:
-        parts.append(f"{counts['single_within_margin']} of {single} single runs within the margin")
-    if (total := sum(claims.values())) > undecided:
+    good = numbers["reproduced"] + numbers["close"]
+    if total := good + numbers["differs"]:
+        near = counts["within_margin"]["reproduced"] + numbers["close"]
+        parts.append(f"{good} of {total} numbers reproduced or close ({near} within the margin)")
+    if single := numbers["single run"]:
+        near = counts["within_margin"]["single run"]
+        parts.append(f"{near} of {single} single runs within the margin")
+    one_run = counts["claims_of_one_run"]
+    if total := sum(claims.values()) - claims[verdicts.NOT_TESTED] - one_run["all"]:
         parts.append(f"{claims[verdicts.HOLDS]} of {total} claims hold")
-    if undecided:
-        near = counts["undecided_in_favour"]
-        parts.append(f"{near} of {undecided} undecided claims hold in every run")
+    if one_run["all"]:
+        parts.append(f"{one_run['hold']} of {one_run['all']} claims hold in a single run")
     return " · ".join([*parts, f"{found} finding{'' if found == 1 else 's'}"])
 
 
 def lines(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A line a paper and, of several, one for all: ``paper``, ``seeds`` and counts as strings.
 
-    A count of 0 is a dash, so that what is there stands out.
+    A count of 0 is a dash, so that what is there stands out, and so are the seeds of all papers
+    where they are not the same.
     """
     counted = dict(card["papers"])
     if len(counted) > 1:
-        every = {seed: None for paper in card["papers"].values() for seed in paper["seeds"]}
-        counted["all"] = card["all"] | {"seeds": sorted(every)}
+        seeds = [paper["seeds"] for paper in card["papers"].values()]
+        counted["all"] = card["all"] | {
+            "seeds": seeds[0] if seeds.count(seeds[0]) == len(seeds) else []
+        }
     return [
         {
             "paper": key,
-            "seeds": listed(of["seeds"]),
+            "seeds": listed(of["seeds"]) or NONE,
             "numbers": _cells(
-                of["numbers"], "single run", f"{of['single_within_margin']} within the margin"
+                of["numbers"],
+                {verdict: f"{n} within the margin" for verdict, n in of["within_margin"].items()},
             ),
             "claims": _cells(
-                of["claims"], verdicts.UNDECIDED, f"{of['undecided_in_favour']} hold in every run"
+                of["claims"],
+                {verdicts.UNDECIDED: f"{of['undecided_in_favour']} hold in every run"},
             ),
             "findings": str(of["findings"] or NONE),
         }
@@ -186,11 +206,12 @@ def lines(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(counts: Mapping[str, int], open_verdict: str, but: str) -> list[str]:
-    """The counts; behind that of what is open how much of it is in favour."""
+def _cells(counts: Mapping[str, int], of_them: Mapping[str, str]) -> list[str]:
+    """The counts, and behind some of them what part of it says more."""
     cells = {verdict: str(number or NONE) for verdict, number in counts.items()}
-    if counts[open_verdict]:
-        cells[open_verdict] += f" ({but})"
+    for verdict, said in of_them.items():
+        if counts[verdict]:
+            cells[verdict] += f" ({said})"
     return list(cells.values())
 
 

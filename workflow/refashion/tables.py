@@ -209,14 +209,21 @@ def _cell(compared: Mapping[str, Any], summary: Mapping[str, Any] | None) -> dic
 
 
 def _fate(summary: Mapping[str, Any] | None) -> list[str]:
-    """What keeps a row's runs from having numbers, if anything does."""
+    """What keeps a row's runs from having numbers, or their numbers from saying much, if any."""
     if summary is None:
         return ["Not run."]
-    if not summary["diverged"]:
-        return []
-    epochs = sorted({epoch for epoch in summary["diverged_at_epoch"] if epoch is not None})
-    at = f" at epoch {' or '.join(map(str, epochs))}" if epochs else ""
-    return [f"Diverged{at} ({summary['diverged']} of {count(len(summary['seeds']), 'seed')})."]
+    said = []
+    if summary["diverged"]:
+        epochs = sorted({epoch for epoch in summary["diverged_at_epoch"] if epoch is not None})
+        at = f" at epoch {' or '.join(map(str, epochs))}" if epochs else ""
+        said.append(f"Diverged{at} ({summary['diverged']} of {_seeds(summary)}).")
+    if collapsed := summary.get("collapsed"):
+        said.append(f"Collapsed ({len(collapsed)} of {_seeds(summary)}).")
+    return said
+
+
+def _seeds(summary: Mapping[str, Any]) -> str:
+    return count(len(summary["seeds"]), "seed")
 
 
 def _panels(metrics: Sequence[tuple[str, bool]], settings: list[str]) -> list[dict[str, Any]]:

@@ -6,20 +6,24 @@ step or class that the part is about: by how much the part holds there, in the m
 above 0 it holds, below 0 it does not. The part holds in a seed if all its effects are above 0;
 under ``not``, which turns their signs, if one is.
 
-The verdict on an effect comes from its values over the seeds with which all rows of the part were
+The verdict on an effect comes from its values over the seeds with which all rows of the claim were
 completed, so that rows are compared seed by seed: ``holds`` or ``does not hold`` if there are two
 seeds or more and the 95 % confidence interval of the mean (Student's t) lies above or below 0;
 ``undecided`` otherwise, so with one seed always; ``not tested`` if a row was not run, diverged, or
-lacks what is asked for. A part needs all its effects to hold (under ``not``, one), and a claim as
-many parts as it says, or all. What needs k of its members to hold holds if k do; it does not hold
-if so many do not that k are out of reach; else it is not tested if a member was not, and else
-undecided. Intervals are not corrected for their number: where all must hold, none is due; that one
-of many does not hold can be chance more often than one interval's 2.5 %.
+lacks what is asked for. The mean is that of the seeds' effects, which for a form that is not linear
+in the metric (``near``, ``alike``, ``fails``) is not the effect of the mean metrics. A part needs
+all its effects to hold (under ``not``, one), and a claim as many parts as it says, or all. What
+needs k of its members to hold holds if k do; it does not hold if so many do not that k are out of
+reach; else it is not tested if a member was not, and else undecided. Intervals are not corrected
+for their number: where all must hold, none is due; that one of many does not hold can be chance
+more often than one interval's 2.5 %.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +41,7 @@ HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_TESTED = VERDICTS = (
     "undecided",
     "not tested",
 )
+SAME_LOSS = 1e-6
 
 
 def judge(values: Sequence[float]) -> str:
@@ -95,9 +100,12 @@ def evaluate_claim(
         verdict, note = NOT_TESTED, claim.get("untestable", "No test of it is written.")
         empty = {"seeds": [], "holds_in": [], "needs": 0, "parts": []}
         return {"id": claim["id"], "verdict": verdict, "note": note} | empty
-    parts = [_evaluate_part(part, runs, levels) for part in parts_of(claim, paper)]
+    measured = [_measure(part, runs, levels) for part in parts_of(claim, paper)]
+    # A part that no seed can test leaves the others theirs.
+    common = [seed for seed in runs if all(seed in one.by_seed for one in measured if one.by_seed)]
+    parts = [_evaluate_part(one, common, len(runs)) for one in measured]
     needs = claim.get("needs", len(parts))
-    seeds = [seed for seed in runs if all(seed in part["seeds"] for part in parts)]
+    seeds = common if all(part["seeds"] for part in parts) else []
     return {
         "id": claim["id"],
         "verdict": combine([part["verdict"] for part in parts], needs),
@@ -109,11 +117,18 @@ def evaluate_claim(
     }
 
 
-def _evaluate_part(
-    part: Mapping[str, Any],
-    runs: Mapping[int, Mapping[str, Run]],
-    levels: Levels | None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Measured:
+    """A part, its effects by seed, and by what is lacking the seeds that cannot test it."""
+
+    part: Mapping[str, Any]
+    by_seed: Mapping[int, Mapping[str, float]]
+    lacking: Mapping[str, Sequence[int]]
+
+
+def _measure(
+    part: Mapping[str, Any], runs: Mapping[int, Mapping[str, Run]], levels: Levels | None
+) -> _Measured:
     by_seed: dict[int, dict[str, float]] = {}
     lacking: dict[str, list[int]] = {}
     for seed, of_seed in runs.items():
@@ -121,14 +136,28 @@ def _evaluate_part(
             by_seed[seed] = effects(part, of_seed, levels)
         except NotTestedError as error:
             lacking.setdefault(str(error), []).append(seed)
+    return _Measured(part, by_seed, lacking)
+
+
+def _evaluate_part(measured: _Measured, seeds: Sequence[int], run: int) -> dict[str, Any]:
+    """A part judged on those of the seeds that can test it, of ``run`` seeds in all."""
+    part = measured.part
+    by_seed = {seed: measured.by_seed[seed] for seed in seeds if seed in measured.by_seed}
     notes = [
-        f"{reason} (seed {listed(seeds)})." if by_seed else f"{reason}."
-        for reason, seeds in lacking.items()
+        f"{reason} (seed {listed(lack)})." if measured.by_seed else f"{reason}."
+        for reason, lack in measured.lacking.items()
     ]
     if len(by_seed) == 1:
-        notes.append("One seed was run.")
+        (alone,) = by_seed
+        notes.append("One seed was run." if run == 1 else f"Seed {alone} alone can be tested.")
     names = next(iter(by_seed.values()), {})
-    values = {name: [of_seed[name] for of_seed in by_seed.values()] for name in names}
+    values = {
+        name: _cleaned([of_seed[name] for of_seed in by_seed.values()], unit(part))
+        for name in names
+    }
+    by_seed = {
+        seed: {name: values[name][index] for name in names} for index, seed in enumerate(by_seed)
+    }
     needs = 1 if "not" in part else len(values)
     verdicts = [judge(each) for each in values.values()]
     verdict = combine(verdicts, needs) if verdicts else NOT_TESTED
@@ -154,13 +183,31 @@ def _evaluate_part(
 
 
 def _deciding(values: Mapping[str, Sequence[float]], verdict: str, negated: bool) -> str:
-    """The effect whose interval gives the part its verdict: the weakest, or under ``not`` the best.
+    """The effect that stands for the part: the weakest, or under ``not`` the strongest.
 
-    A part holds by the lower ends of its intervals, and does not by an upper one.
+    A part holds by the lower ends of its intervals, and does not by an upper one. Of an undecided
+    part it is the effect that the fewest seeds are for, and of those the least on the mean: the one
+    with the widest interval may hold in all of them.
     """
-    upper = verdict == DOES_NOT_HOLD or (negated and verdict == UNDECIDED)
-    ends = {name: (mean_interval(each) or [each[0]] * 2)[upper] for name, each in values.items()}
-    return (max if negated else min)(ends, key=ends.__getitem__)
+
+    def strength(name: str) -> tuple[float, float]:
+        each = values[name]
+        if verdict == UNDECIDED:
+            return sum(value > 0 for value in each), statistics(each)["mean"]
+        return mean_interval(each)[verdict == DOES_NOT_HOLD], 0.0
+
+    return (max if negated else min)(values, key=strength)
+
+
+def _cleaned(values: Sequence[float], counted_in: str) -> list[float]:
+    """Effects that a mean can be taken of.
+
+    Losses as near as sums in another order bring them are the same loss. A run that diverged is as
+    far off as the furthest of the others, or by the whole of the level.
+    """
+    furthest = max((abs(value) for value in values if math.isfinite(value)), default=1.0)
+    finite = [v if math.isfinite(v) else math.copysign(furthest or 1.0, v) for v in values]
+    return [0.0 if counted_in == "loss" and abs(v) < SAME_LOSS else v for v in finite]
 
 
 # ---- a paper ------------------------------------------------------------------------------------

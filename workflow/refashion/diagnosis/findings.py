@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ IGNORANT = {"reconstruction": "mean_image_in_range", "classification": "constant
 class Finding:
     """``kind`` is one of ``KINDS``; ``rows`` are named as printed, ``tables`` by id.
 
-    ``evidence`` and ``consequence`` are whole sentences.
+    ``evidence`` and ``consequence`` are whole sentences. ``seeds`` has by row id the seeds of the
+    runs that it is about, where it is about some of them.
     """
 
     kind: str
@@ -53,6 +55,15 @@ class Finding:
     consequence: str
     tables: list[str]
     metrics: list[str]
+    seeds: dict[str, list[int]] = field(default_factory=dict)
+
+
+def with_collapsed(
+    summaries: Mapping[str, dict], found: Sequence[Finding]
+) -> dict[str, dict[str, Any]]:
+    """Rows' summaries, each with the seeds of those of its runs that ``collapsed``."""
+    seeds = next((finding.seeds for finding in found if finding.kind == "collapsed"), {})
+    return {row: of_row | {"collapsed": seeds.get(row, [])} for row, of_row in summaries.items()}
 
 
 def load(paper: Any, results_root: Path) -> list[Finding]:

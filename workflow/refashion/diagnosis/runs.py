@@ -76,7 +76,7 @@ def diagnose(paper: Any, levels: Mapping[str, Any], runs: Runs) -> list[Finding]
 
 
 def load_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[str, list[dict]]:
-    """The completed runs of every row: ``val_loss`` of the kept weights, and what they put out.
+    """The completed runs of every row: ``seed``, ``val_loss`` of the kept weights, and outputs.
 
     ``output_std`` and, of a reconstruction, ``pixel_loss`` are as
     :func:`refashion.evaluation.describe_outputs` has them.
@@ -98,7 +98,7 @@ def load_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[str,
                 continue
             outputs = load_file(files[1])
             kept = {key: outputs[key] for key in ("output_std", "pixel_loss") if key in outputs}
-            runs[row.id].append({"val_loss": metrics["kept"]["val_loss"]} | kept)
+            runs[row.id].append({"seed": seed, "val_loss": metrics["kept"]["val_loss"]} | kept)
     return runs
 
 
@@ -152,9 +152,15 @@ def _over(error: float | None, floor: float) -> dict[str, float] | None:
 # ---- runs ---------------------------------------------------------------------------------------
 
 
-def _finding(kind: str, said: Mapping[str, str], consequence: str) -> Finding:
-    """A finding about rows, with a sentence for each."""
-    return Finding(kind, list(said), list(said.values()), consequence, tables=[], metrics=[])
+def _finding(
+    kind: str,
+    said: Mapping[str, str],
+    consequence: str,
+    seeds: Mapping[str, list[int]] | None = None,
+) -> Finding:
+    """A finding about rows, with a sentence for each, and about these of their runs."""
+    evidence = list(said.values())
+    return Finding(kind, list(said), evidence, consequence, [], [], dict(seeds or {}))
 
 
 def _of(some: Sequence, every: Sequence) -> str:
@@ -227,8 +233,10 @@ def _collapsed(paper: Any, levels: Mapping, runs: Runs, still: Runs) -> Iterator
         yield _finding(
             "collapsed",
             said,
-            "These runs learnt nothing of the single image. They show that training can fail with "
-            "these settings; in a mean or a comparison of networks they have no place.",
+            "These runs learnt nothing of the single image: training can fail with these settings. "
+            "They count in every mean and comparison, as a paper’s single run may be one of them; "
+            "where only some runs of a row collapsed, its mean and interval describe neither kind.",
+            seeds={row: [run["seed"] for run in still[row]] for row in said},
         )
 
 

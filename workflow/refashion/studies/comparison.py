@@ -226,7 +226,9 @@ def evaluate_claims(measured: Measured, claims: Iterable[str]) -> dict[str, dict
 def flips(
     default: Mapping[str, Mapping[str, Any]], read: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The claims that a reading changes: their verdict, or with single seeds whether they hold.
+    """The claims that hold in all, in some or in no seeds, and under a reading otherwise.
+
+    A verdict that an interval's width alone changes is none that a reading does.
 
     Each has ``claim``, and under ``default`` and ``reading`` the ``verdict``, ``seeds`` and
     ``holds_in``. A claim that the reading's runs cannot test is not changed by it, see
@@ -256,11 +258,14 @@ def untested(
 
 
 def _flipped(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    if before["verdict"] != after["verdict"]:
-        return True
-    # No verdict comes from one seed; that the claim holds in it, or not, is all there is.
-    single = len(before["seeds"]) == len(after["seeds"]) == 1
-    return single and before["holds_in"] != after["holds_in"]
+    opposite = {before["verdict"], after["verdict"]} == {verdicts.HOLDS, verdicts.DOES_NOT_HOLD}
+    return opposite or _in_how_many(before) != _in_how_many(after)
+
+
+def _in_how_many(judged: Mapping[str, Any]) -> str:
+    if not judged["holds_in"]:
+        return "none"
+    return "all" if len(judged["holds_in"]) == len(judged["seeds"]) else "some"
 
 
 # ---- studies ------------------------------------------------------------------------------------
