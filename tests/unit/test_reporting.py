@@ -254,11 +254,11 @@ def test_captions_count_the_runs_that_were_completed():
 
 def test_a_claim_names_the_runs_that_collapsed():
     parts = [{"test": {"row": "a", "among": ["b", "c"]}}, {"test": {"rows": ["d"]}}]
-    seeds = {"a": [], "b": [1], "c": [], "d": [0, 2], "e": [0]}
+    seeds = {"a": [], "b": [0, 2], "c": [1], "d": [0, 2], "e": [0]}
     summaries = {row: {"collapsed": collapsed} for row, collapsed in seeds.items()}
     assert reporting._collapses({"parts": parts}, summaries) == [
-        "b collapsed (seed 1).",
-        "d collapsed (seed 0 and 2).",
+        "b and d collapsed (seed 0 and 2).",
+        "c collapsed (seed 1).",
     ]
 
 

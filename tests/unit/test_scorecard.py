@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 from refashion import evidence, papers, scorecard
 from refashion.claims import verdicts
 from refashion.diagnosis.findings import Finding
 from refashion.errors import UserError
+from refashion.figures import scorecard as drawn_scorecard
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,6 +146,18 @@ def test_a_line_for_each_paper_and_one_for_all(card):
     assert (total["paper"], total["seeds"], total["findings"]) == ("all", "–", "3")
     card["papers"]["two2021"]["seeds"] = [0, 1]
     assert scorecard.lines(card)[-1]["seeds"] == "0 and 1"
+
+
+def test_what_is_reproduced_by_spread_alone_is_a_piece_of_its_own(card):
+    numbers, _ = drawn_scorecard.bars(card).axes
+    pieces = {}  # by the paper's place, the counts and colours of its pieces from left to right
+    for bar, text in zip(numbers.patches, numbers.texts, strict=True):
+        color = to_hex(bar.get_facecolor()).upper()
+        pieces.setdefault(round(text.get_position()[1]), []).append((int(text.get_text()), color))
+    names = ("reproduced", "close", drawn_scorecard.SPREAD_ALONE, "differs", "not comparable")
+    one = [(1, drawn_scorecard.COLORS[name]) for name in names]
+    assert pieces[0] == one
+    assert pieces[2] == [*one[:4], (2, drawn_scorecard.COLORS["single run"]), one[4]]
 
 
 def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):

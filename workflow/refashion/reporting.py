@@ -204,11 +204,11 @@ def _collapses(result: Mapping[str, Any], summaries: Mapping[str, dict]) -> list
     tests = [part["test"] for part in result["parts"]]
     named = {row for test in tests for row in (*test.get("rows", ()), *test.get("among", ()))}
     named |= {test["row"] for test in tests if "row" in test}
-    return [
-        f"{row} collapsed (seed {listed(collapsed)})."
-        for row, summary in summaries.items()
-        if row in named and (collapsed := summary.get("collapsed"))
-    ]
+    together: dict[tuple[int, ...], list[str]] = {}
+    for row, summary in summaries.items():
+        if row in named and (collapsed := summary.get("collapsed")):
+            together.setdefault(tuple(collapsed), []).append(row)
+    return [f"{listed(rows)} collapsed (seed {listed(seeds)})." for seeds, rows in together.items()]
 
 
 def _citation(citation: Mapping[str, Any]) -> dict[str, Any]:

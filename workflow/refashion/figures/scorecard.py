@@ -12,9 +12,11 @@ from matplotlib.patches import Patch
 from refashion.figures.shared import FAINT, HAIRLINE, INK, WIDTH
 
 # From what speaks for a paper to what says nothing; the words stand in the legend.
+SPREAD_ALONE = "by spread alone"
 COLORS = {
     "reproduced": "#0072B2",
     "close": "#56B4E9",
+    SPREAD_ALONE: "#BFDDF0",
     "differs": "#D55E00",
     "single run": "#B9B9B9",
     "not comparable": "#E3E3E3",
@@ -29,19 +31,20 @@ DARK = ("#0072B2", "#D55E00")
 def bars(card: Mapping[str, Any]) -> Figure:
     """Published numbers on the left, claims on the right; the count stands in each piece.
 
-    ``card`` is as :func:`refashion.scorecard.make_card` returns it.
+    Numbers that are reproduced by the runs' spread alone, their mean being beyond the margin, have
+    a piece of their own. ``card`` is as :func:`refashion.scorecard.make_card` returns it.
     """
     counted = dict(card["papers"])
     if len(counted) > 1:
         counted["all"] = card["all"]
     drawn = Figure(figsize=(WIDTH, 0.62 + 0.26 * len(counted)), layout="constrained")
     sides = drawn.subplots(1, 2, sharey=True)
-    for axes, key, title in zip(
-        sides, ("numbers", "claims"), ("Published numbers", "Claims"), strict=True
+    for axes, title, pieces in zip(
+        sides, ("Published numbers", "Claims"), (_numbers, _claims), strict=True
     ):
         for position, of in enumerate(counted.values()):
-            _bar(axes, position, of[key])
-        verdicts = next(iter(counted.values()))[key]
+            _bar(axes, position, pieces(of))
+        verdicts = pieces(next(iter(counted.values())))
         axes.set_title(title)
         axes.set_xlim(0, 1)
         axes.set_xticks([])
@@ -59,6 +62,20 @@ def bars(card: Mapping[str, Any]) -> Figure:
     sides[0].set_yticks(range(len(counted)), counted)
     sides[0].set_ylim(len(counted) - 0.4, -0.6)
     return drawn
+
+
+def _numbers(of: Mapping[str, Any]) -> dict[str, int]:
+    counts, near = of["numbers"], of["within_margin"]["reproduced"]
+    parted = {
+        "reproduced": near,
+        "close": counts["close"],
+        SPREAD_ALONE: counts["reproduced"] - near,
+    }
+    return parted | {v: number for v, number in counts.items() if v not in parted}
+
+
+def _claims(of: Mapping[str, Any]) -> dict[str, int]:
+    return of["claims"]
 
 
 def _bar(axes: Axes, position: int, counts: Mapping[str, int]) -> None:
