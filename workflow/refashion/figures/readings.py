@@ -20,7 +20,8 @@ LABELS = {
     ("classification", "epochs"): "Epochs of classifiers",
 }
 MARKERS = "os^Dvph"
-STEP = 0.1  # inches from a reading to the next
+STEP = 0.1  # inches from a reading to the next, if a page has room for it
+PAGE = 7.5
 
 
 def dots(study: Mapping[str, Any]) -> Figure:
@@ -40,7 +41,8 @@ def dots(study: Mapping[str, Any]) -> Figure:
         axes.axis("off")
         return drawn
     lines = [len(of_kind) * (len(readings) + 1) for of_kind in kinds.values()]
-    drawn.set_size_inches(WIDTH, 0.35 + 0.55 * len(kinds) + STEP * sum(lines))
+    around = 0.35 + 0.55 * len(kinds)
+    drawn.set_size_inches(WIDTH, min(around + STEP * sum(lines), PAGE))
     panels = drawn.subplots(len(kinds), 1, height_ratios=[n + 3 for n in lines], squeeze=False)
     for axes, (kind, of_kind) in zip(panels[:, 0], kinds.items(), strict=True):
         numbers = [[reading["numbers"][index] for reading in readings] for index in of_kind]
