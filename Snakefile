@@ -13,7 +13,7 @@ min_version("9.27")
 LIBRARY = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, LIBRARY)
 
-from refashion import TRAINING_MODULES, papers
+from refashion import TRAINING_MODULES, across, papers
 from refashion.errors import UserError
 from refashion.studies import readings
 
@@ -30,6 +30,7 @@ configfile: "config.yaml"
 try:
     config = papers.validate_config(config)
     PAPERS = papers.load_papers(config, Path(workflow.basedir))
+    across.load(Path(workflow.basedir), PAPERS)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -34,12 +34,12 @@ def config(seeds):
     }
 
 
-def write(papers, root, seeds, scale="paper", diverged=None):
+def write(papers, root, seeds, scale="paper", diverged=None, statements=()):
     """Results, context and both reports under ``root``."""
     for paper in papers:
         synthetic.write_results(paper, root, seeds, diverged)
     synthetic.write_scorecard(papers, root, config(seeds), scale)
-    context = reporting.build_context(config(seeds), papers, root, scale, RUN)
+    context = reporting.build_context(config(seeds), papers, root, scale, RUN, statements)
     reporting.render(context, TEMPLATES, root / "report.html", root / "report.tex")
     return context, (root / "report.html").read_text(), (root / "report.tex").read_text()
 
@@ -53,7 +53,12 @@ def root(tmp_path_factory):
 def smoke(root):
     """A smoke report of three papers and three seeds, one diverged, with a note full of markup."""
     papers = [synthetic.paper(), synthetic.stopping_paper(), synthetic.silent_paper()]
-    return write(papers, root, [0, 1, 2], "smoke", {("t1-small", 0): 3})
+    said = [
+        {"paper": papers[0].key, "claim": claim, "against": position == 1}
+        for position, claim in enumerate(papers[0].claims[:2])
+    ]
+    statements = [{"text": "All of them say so", "claims": said}]
+    return write(papers, root, [0, 1, 2], "smoke", {("t1-small", 0): 3}, statements)
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +246,30 @@ def test_captions_say_which_images_and_epochs_are_drawn(smoke):
         "Test images at the epoch of the lowest validation loss, mean over 2 seeds, "
         "in percent of each true class"
     )
+
+
+def test_what_several_papers_say_is_set_side_by_side_with_its_verdicts(smoke):
+    context, html, tex = smoke
+    (statement,) = context["across"]
+    first, second = statement["lines"]
+    claims = {claim["id"]: claim for claim in context["papers"][0]["claims"]}
+    for said in (first, second):
+        claim = claims[said["claim"]]
+        assert [said[key] for key in ("anchor", "verdict", "sign", "seeds")] == [
+            claim[key] for key in ("anchor", "verdict", "sign", "seeds")
+        ]
+        assert f'href="#{said["anchor"]}"' in html and f'id="{said["anchor"]}"' in html
+        assert f"\\hyperlink{{{said['anchor']}}}" in tex
+        assert f"\\hypertarget{{{said['anchor']}}}" in tex
+    assert (first["against"], second["against"]) == (False, True)
+    assert html.count("Speaks against it.") == tex.count("Speaks against it.") == 1
+    assert text_of(html).index("All of them say so") < text_of(html).index("Largest differences")
+
+
+def test_a_report_of_one_paper_has_nothing_that_several_say(single):
+    context, html, tex = single
+    assert context["across"] == []
+    assert "What several papers say" not in html + tex
 
 
 def test_captions_count_the_runs_that_were_completed():

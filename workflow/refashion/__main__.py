@@ -115,16 +115,18 @@ def figure(arguments: argparse.Namespace) -> None:
 
 
 def report(arguments: argparse.Namespace) -> None:
-    from refashion import papers, provenance, reporting
+    from refashion import across, papers, provenance, reporting
 
     config = json.loads(arguments.config)
     root = Path.cwd()
+    covered = papers.load_papers(config, root)
     context = reporting.build_context(
         config,
-        papers.load_papers(config, root),
+        covered,
         arguments.results,
         config["scale"],
         provenance.describe_run(root),
+        across.load(root, covered),
     )
     reporting.render(context, arguments.templates, arguments.out_html, arguments.out_tex)
 

@@ -15,7 +15,7 @@ import jinja2
 
 from refashion import evidence, latex, scorecard
 from refashion.claims import verdicts
-from refashion.claims.words import count_verdicts, present
+from refashion.claims.words import SIGNS, count_verdicts, in_seeds, present
 from refashion.diagnosis import findings, levels
 from refashion.errors import UserError
 from refashion.tables import tabulate, tabulate_confusion, tabulate_excess
@@ -194,7 +194,10 @@ def _claims(paper: Any, summaries: Mapping[str, dict], results_root: Path) -> di
     for result in judged.values():
         result["note"] = " ".join([result["note"], *_collapses(result, summaries)]).strip()
     return {
-        "claims": [present(claim, judged[claim["id"]]) for claim in paper.claims],
+        "claims": [
+            present(claim, judged[claim["id"]]) | {"anchor": f"{paper.key}-{claim['id']}"}
+            for claim in paper.claims
+        ],
         "claims_counted": count_verdicts(list(judged.values())),
     }
 
@@ -434,6 +437,32 @@ def _scorecard(results_root: Path) -> dict[str, Any]:
     }
 
 
+def _across(
+    statements: Sequence[Mapping[str, Any]], papers: Sequence[Any], results_root: Path
+) -> list[dict[str, Any]]:
+    """What several of the papers say, a line for each of their claims."""
+    judged = {paper.key: verdicts.load(paper, results_root) for paper in papers}
+    return [
+        {
+            "text": sentence(statement["text"]),
+            "lines": [
+                {
+                    "paper": said["paper"],
+                    "claim": said["claim"]["id"],
+                    "anchor": f"{said['paper']}-{said['claim']['id']}",
+                    "text": sentence(said["claim"]["text"]),
+                    "against": said["against"],
+                    "verdict": (result := judged[said["paper"]][said["claim"]["id"]])["verdict"],
+                    "sign": SIGNS[result["verdict"]],
+                    "seeds": in_seeds(result),
+                }
+                for said in statement["claims"]
+            ],
+        }
+        for statement in statements
+    ]
+
+
 def how_it_was_run(
     run: Mapping[str, Any],
     config: Mapping[str, Any],
@@ -500,13 +529,14 @@ def build_context(
     results_root: Path,
     scale: str,
     run: Mapping[str, Any],
+    statements: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """All that the templates print, every number a string.
 
     ``papers`` may be all of the configuration's or one alone: then there is no table of papers.
     ``results_root`` is ``results/<scale>``, with each row's ``summary.json`` and the figures;
-    ``run`` comes from :func:`refashion.provenance.describe_run`. A row without a summary is shown
-    as not run.
+    ``run`` comes from :func:`refashion.provenance.describe_run`, ``statements`` about several
+    papers from :func:`refashion.across.load`. A row without a summary is shown as not run.
 
     Raises:
         UserError: a figure has not been drawn, or a paper not diagnosed.
@@ -530,6 +560,7 @@ def build_context(
         # Of one paper it would be a second account of the same counts.
         "scorecard": _scorecard(root) if len(papers) > 1 else None,
         "overview": _overview(papers, numbers, summaries),
+        "across": _across(statements, papers, root),
         "papers": [
             _paper(paper, numbers[paper.key], found[paper.key], summaries[paper.key], root, seeds)
             for paper in papers

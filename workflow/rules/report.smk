@@ -11,6 +11,7 @@ TEMPLATES = [
     "style.css.j2",
 ]
 REPORT_CODE = [
+    "across",
     "claims/verdicts",
     "claims/words",
     "diagnosis/findings",
@@ -48,7 +49,7 @@ for document, covered in DOCUMENTS.items():
                 for file in ("levels", "findings", "claims")
             ],
             figures=[f"{figure}.svg" for figure in drawn],
-            papers=[paper.file for paper in covered],
+            papers=[paper.file for paper in covered] + ["workflow/across.yaml"],
             templates=[f"report/templates/{template}" for template in TEMPLATES],
             code=[f"workflow/refashion/{module}.py" for module in REPORT_CODE],
         output:
