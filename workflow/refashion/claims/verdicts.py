@@ -155,9 +155,6 @@ def _evaluate_part(measured: _Measured, seeds: Sequence[int], run: int) -> dict[
         name: _cleaned([of_seed[name] for of_seed in by_seed.values()], unit(part))
         for name in names
     }
-    by_seed = {
-        seed: {name: values[name][index] for name in names} for index, seed in enumerate(by_seed)
-    }
     needs = 1 if "not" in part else len(values)
     verdicts = [judge(each) for each in values.values()]
     verdict = combine(verdicts, needs) if verdicts else NOT_TESTED
@@ -172,8 +169,8 @@ def _evaluate_part(measured: _Measured, seeds: Sequence[int], run: int) -> dict[
         "seeds": list(by_seed),
         "holds_in": [
             seed
-            for seed, of_seed in by_seed.items()
-            if sum(value > 0 for value in of_seed.values()) >= needs
+            for index, seed in enumerate(by_seed)
+            if sum(each[index] > 0 for each in values.values()) >= needs
         ],
         "effects": values,
         "decides": decides,
