@@ -3,6 +3,8 @@
 SCALE ?= paper
 CORES ?= all
 PYTHON ?= python3
+# More of the configuration for `make check`, such as CONFIG="papers=palacio2025 seeds=0".
+CONFIG ?=
 # More for `make bench`, such as BENCH="--rounds 5".
 BENCH ?=
 
@@ -50,7 +52,7 @@ format: .venv/installed  ## let ruff and snakefmt tidy
 check accept: SCALE = smoke
 
 check: .venv/installed  ## run everything anew and compare it with results/reference/SCALE (default: smoke)
-	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) --forceall -- check
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(CONFIG) --forceall -- check
 
 accept: .venv/installed  ## make the runs in results/SCALE the reference (default: smoke)
 	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) -- reference

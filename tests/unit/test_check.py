@@ -344,7 +344,8 @@ def test_other_seeds_than_the_reference_has_are_refused_with_a_call_that_fits(pa
         check.compare_paper(paper, *kept, CONFIG | {"seeds": [0]})
     assert str(caught.value) == (
         f"{kept[1]}/made2020.json: seeds: 0,1, and this run has 0; "
-        "check it by --config papers=made2020 seeds=0,1 scale=smoke, "
+        "check it by snakemake --cores all --config papers=made2020 seeds=0,1 scale=smoke "
+        "-- check, "
         "or keep this run by `make accept`"
     )
 
@@ -359,10 +360,10 @@ def test_of_papers_with_other_seeds_each_is_named_with_its_own(paper, kept):
         check.compare_paper(paper, *kept, config)
     first, second, missing, others = str(caught.value).splitlines()
     assert "made2020.json: seeds: 0, and this run has 0,1; " in first
-    assert "by --config papers=made2020 seeds=0 scale=smoke, or " in first
-    assert "by --config papers=made2021 seeds=0,1,2 scale=smoke, or " in second
+    assert "--config papers=made2020 seeds=0 scale=smoke -- check, or " in first
+    assert "--config papers=made2021 seeds=0,1,2 scale=smoke -- check, or " in second
     assert "made2024.json: not there; " in missing
-    assert others.endswith("by --config papers=made2022,made2023 seeds=0,1 scale=smoke")
+    assert others.endswith("--config papers=made2022,made2023 seeds=0,1 scale=smoke -- check")
 
 
 def test_the_call_that_the_refusal_names_checks_the_paper(paper, kept):

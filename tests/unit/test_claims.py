@@ -451,6 +451,17 @@ def test_of_an_undecided_part_that_is_shown_which_fails_most_often():
     assert part["holds_in"] == [1]
 
 
+def test_of_an_undecided_part_none_is_shown_that_is_decided():
+    """Against b it holds, by little; against c by more, and so differently that it is open."""
+    runs = {
+        seed: losses(a=0.0, b=b, c=c)
+        for seed, (b, c) in enumerate([(0.001, 0.05), (0.0011, 0.2), (0.0009, 0.01)])
+    }
+    (part,) = evaluated([BEST], runs)["parts"]
+    assert (part["verdict"], part["decides"]) == ("undecided", "c")
+    assert part["interval"][0] < 0 < part["interval"][1]
+
+
 def test_losses_that_differ_by_rounding_alone_are_the_same():
     runs = {seed: losses(a=0.6791, b=0.6791 + 3e-8, c=0.7) for seed in range(3)}
     result = evaluated([BEST], runs)
@@ -463,6 +474,7 @@ def test_a_diverged_run_fails_as_far_as_the_furthest_that_was_measured():
     (part,) = evaluated([fails], runs)["parts"]
     assert part["effects"] == {"a": pytest.approx([0.03, 0.02, 0.03])}
     assert part["verdict"] == "holds"
+    assert part["note"] == "a diverged (seed 0): as far off as any other run."
     (part,) = evaluated([fails], dict.fromkeys(range(2), runs[0]))["parts"]
     assert (part["verdict"], part["effects"]) == ("holds", {"a": [1.0, 1.0]})
 

@@ -106,11 +106,6 @@ def test_counts_are_per_paper_and_in_all(card):
     assert card["all"]["claims_of_one_run"] == {"all": 2, "hold": 2}
 
 
-def test_a_claim_that_no_seed_could_test_whole_holds_in_none():
-    counted = scorecard.count([graded(claims=["undecided"], seeds=(), holds_in=())])
-    assert counted["undecided_in_favour"] == 0
-
-
 @given(
     st.lists(
         st.tuples(

@@ -18,7 +18,7 @@ from refashion.claims.forms import Run
 from refashion.errors import UserError
 from refashion.evidence import statistics
 from refashion.studies import comparison, document, readings
-from refashion.studies.comparison import Measured, closest, compare, distances, flips
+from refashion.studies.comparison import Measured, closest, compare, distances, flips, identity
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "report" / "templates"
@@ -626,6 +626,15 @@ def test_with_several_seeds_a_claim_flips_where_it_holds_in_all_or_some_or_none(
         "none": [("mad-P02", "holds", "undecided")],
     }
     assert compared["encoder"]["numbers"][0]["verdict"] == "reproduced"
+
+
+def test_the_accuracy_of_a_printed_matrix_is_not_measured_otherwise_by_another_metric():
+    paper = papers.load_paper(ROOT / "workflow/papers/palacio2025.yaml")
+    study = next(study for study in paper.studies if not study.trained)
+    number = {"row": "clf-pre", "table": "Figure 9b", "label": "Accuracy", "at": "kept"}
+    taken, read = (number | {"metric": name} for name in ("val_accuracy", "val_dropout_accuracy"))
+    assert comparison._varied(study, [[taken], [taken]]) == set()
+    assert comparison._varied(study, [[taken], [read]]) == {identity(number)}
 
 
 def test_what_an_interval_alone_decides_is_no_flip():

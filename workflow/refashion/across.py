@@ -19,9 +19,9 @@ def load(root: Path, papers: Sequence[Any]) -> list[dict[str, Any]]:
         papers: those that are run; claims of others are left out.
 
     Returns:
-        For each its ``text`` and ``claims``, in the order of ``papers``: ``paper``, its key;
-        ``claim``, the paper's entry; and ``against``, whether that the claim holds speaks against
-        the statement.
+        For each its ``text`` and ``claims``, in the order of ``papers``: ``paper`` and ``claim``,
+        the key and the id; and ``against``, whether that the claim holds speaks against the
+        statement.
 
     Raises:
         UserError: the file cannot be read, or has a paper or a claim that there is not.
@@ -31,13 +31,13 @@ def load(root: Path, papers: Sequence[Any]) -> list[dict[str, Any]]:
     check_schema(data, "across", problems)
     problems.raise_if_any()
     files = sorted(file.stem for file in (Path(root) / FILE.parent / "papers").glob("*.yaml"))
-    loaded = {paper.key: {claim["id"]: claim for claim in paper.claims} for paper in papers}
+    loaded = {paper.key: [claim["id"] for claim in paper.claims] for paper in papers}
     statements = []
     for index, entry in enumerate(data["statements"]):
         for side in ("claims", "against"):
             _check(entry.get(side, {}), f"statements[{index}].{side}", files, loaded, problems)
         claims = [
-            {"paper": key, "claim": loaded[key].get(name), "against": side == "against"}
+            {"paper": key, "claim": name, "against": side == "against"}
             for key in loaded
             for side in ("claims", "against")
             for name in entry.get(side, {}).get(key, ())
@@ -52,7 +52,7 @@ def _check(
     side: Mapping[str, Sequence[str]],
     at: str,
     files: Sequence[str],
-    loaded: Mapping[str, Mapping[str, Any]],
+    loaded: Mapping[str, Sequence[str]],
     problems: Problems,
 ) -> None:
     for key, names in side.items():

@@ -281,11 +281,11 @@ def load_environments(reference: Path, config: Mapping[str, Any]) -> dict[str, d
             kept = _with_commas(environment["seeds"])
             problems.append(
                 f"{file}: seeds: {kept}, and this run has {_with_commas(config['seeds'])}; "
-                f"check it by {_as_arguments([key], kept, config)}, "
+                f"check it by {_call([key], kept, config)}, "
                 "or keep this run by `make accept`"
             )
     if problems and made:
-        fits = _as_arguments(made, _with_commas(config["seeds"]), config)
+        fits = _call(made, _with_commas(config["seeds"]), config)
         problems.append(f"what has this run's seeds is checked by {fits}")
     if problems:
         raise UserError("\n".join(problems))
@@ -296,9 +296,10 @@ def _with_commas(items: Iterable[Any]) -> str:
     return ",".join(map(str, items))
 
 
-def _as_arguments(keys: Iterable[str], seeds: str, config: Mapping[str, Any]) -> str:
-    """With the scale: a ``--config`` takes the place of another, and one scale takes hours."""
-    return f"--config papers={_with_commas(keys)} seeds={seeds} scale={config['scale']}"
+def _call(keys: Iterable[str], seeds: str, config: Mapping[str, Any]) -> str:
+    """The call that checks these papers. With the scale, as ``--config`` takes another's place."""
+    chosen = f"papers={_with_commas(keys)} seeds={seeds} scale={config['scale']}"
+    return f"snakemake --cores all --config {chosen} -- check"
 
 
 def _load(file: Path) -> dict[str, Any]:

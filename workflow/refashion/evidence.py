@@ -222,9 +222,8 @@ def compare_table(
     (None if the row was not trained) and ``numbers``: per metric key ``published``, ``mean``,
     ``sd``, ``n``, ``interval`` (see :func:`prediction_interval`; no further than is ``POSSIBLE``),
     ``difference`` (mean minus published), ``unit`` and ``digits``; losses as they are, percentages
-    as 0 to 100. A variant
-    stands under the line of the row it varies, and its difference is taken from that line's
-    published number, while its own ``published`` is None.
+    as 0 to 100. A variant stands under the line of the row it varies, and its difference is taken
+    from that line's published number, while its own ``published`` is None.
     """
     lines = []
     for line in table["lines"]:

@@ -15,7 +15,7 @@ import jinja2
 
 from refashion import evidence, latex, scorecard
 from refashion.claims import verdicts
-from refashion.claims.words import SIGNS, count_verdicts, in_seeds, present
+from refashion.claims.words import count_verdicts, present
 from refashion.diagnosis import findings, levels
 from refashion.errors import UserError
 from refashion.tables import tabulate, tabulate_confusion, tabulate_excess
@@ -116,11 +116,14 @@ def _what_is_drawn(
 ) -> str:
     """Which images, of which epoch and over which seeds, and how to read it."""
     rows = [paper.row(row) for row in figure["rows"]]
-    # A run that diverged is no part of a mean.
-    runs = [summaries[row.id]["completed"] for row in rows if row.id in summaries] or [len(seeds)]
+    # A run that diverged is no part of a mean, and a row without another is not drawn.
+    completed = [summaries.get(row.id, {}).get("completed", len(seeds)) for row in rows]
+    runs = [number for number in completed if number] or [0]
     several = max(runs) > 1
     over = f"mean over {span(runs)} seeds" if several else "one run alone"
-    if len(seeds) == 1:
+    if runs == [0]:
+        over = "no completed run"
+    elif len(seeds) == 1:
         over = f"seed {seeds[0]} alone"
     held_out = any(row.spec["split"]["validation"] for row in rows)
     image, at = "validation image" if held_out else "test image", _kept_at(rows)
@@ -438,24 +441,15 @@ def _scorecard(results_root: Path) -> dict[str, Any]:
 
 
 def _across(
-    statements: Sequence[Mapping[str, Any]], papers: Sequence[Any], results_root: Path
+    statements: Sequence[Mapping[str, Any]], papers: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What several of the papers say, a line for each of their claims."""
-    judged = {paper.key: verdicts.load(paper, results_root) for paper in papers}
+    """What several of the papers say: their claims, as they are shown there."""
+    shown = {(paper["key"], claim["id"]): claim for paper in papers for claim in paper["claims"]}
     return [
         {
             "text": sentence(statement["text"]),
-            "lines": [
-                {
-                    "paper": said["paper"],
-                    "claim": said["claim"]["id"],
-                    "anchor": f"{said['paper']}-{said['claim']['id']}",
-                    "text": sentence(said["claim"]["text"]),
-                    "against": said["against"],
-                    "verdict": (result := judged[said["paper"]][said["claim"]["id"]])["verdict"],
-                    "sign": SIGNS[result["verdict"]],
-                    "seeds": in_seeds(result),
-                }
+            "claims": [
+                shown[said["paper"], said["claim"]] | {"against": said["against"]}
                 for said in statement["claims"]
             ],
         }
@@ -551,6 +545,10 @@ def build_context(
         paper.key: evidence.published_numbers(paper, summaries[paper.key], config["margins"])
         for paper in papers
     }
+    shown = [
+        _paper(paper, numbers[paper.key], found[paper.key], summaries[paper.key], root, seeds)
+        for paper in papers
+    ]
     return {
         "title": TITLE if len(papers) > 1 else f"{papers[0].key}, rerun",
         "smoke": scale == "smoke",
@@ -560,11 +558,8 @@ def build_context(
         # Of one paper it would be a second account of the same counts.
         "scorecard": _scorecard(root) if len(papers) > 1 else None,
         "overview": _overview(papers, numbers, summaries),
-        "across": _across(statements, papers, root),
-        "papers": [
-            _paper(paper, numbers[paper.key], found[paper.key], summaries[paper.key], root, seeds)
-            for paper in papers
-        ],
+        "across": _across(statements, shown),
+        "papers": shown,
         "run": how_it_was_run(run, config, scale, papers, summaries),
     }
 

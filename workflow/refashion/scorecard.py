@@ -71,13 +71,12 @@ def grade_paper(
     Raises:
         UserError: the paper was not diagnosed, or its claims not tested.
     """
+    summaries = evidence.load_summaries(paper, results_root)
     judged = verdicts.load(paper, results_root)
-    found = findings.load(paper, results_root)
-    summaries = findings.with_collapsed(evidence.load_summaries(paper, results_root), found)
     return grade(
         evidence.published_numbers(paper, summaries, margins),
         [judged[claim["id"]] for claim in paper.claims],
-        found,
+        findings.load(paper, results_root),
     )
 
 
@@ -94,8 +93,7 @@ def count(grades: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     numbers = [number for graded in grades for number in graded["numbers"]]
     claims = [claim for graded in grades for claim in graded["claims"]]
     undecided = [claim for claim in claims if claim["verdict"] == verdicts.UNDECIDED]
-    # Parts of a claim may have no seed in common: then it holds in none.
-    in_favour = [claim for claim in undecided if claim["seeds"] and _in_every_run(claim)]
+    in_favour = [claim for claim in undecided if claim["holds_in"] == claim["seeds"]]
     return {
         "numbers": _by_verdict(numbers, evidence.VERDICTS),
         "within_margin": {
@@ -110,10 +108,6 @@ def count(grades: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         },
         "findings": sum(len(graded["findings"]) for graded in grades),
     }
-
-
-def _in_every_run(claim: Mapping[str, Any]) -> bool:
-    return claim["holds_in"] == claim["seeds"]
 
 
 def _by_verdict(judged: Sequence[Mapping[str, Any]], known: Sequence[str]) -> dict[str, int]:

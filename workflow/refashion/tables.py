@@ -216,14 +216,12 @@ def _fate(summary: Mapping[str, Any] | None) -> list[str]:
     if summary["diverged"]:
         epochs = sorted({epoch for epoch in summary["diverged_at_epoch"] if epoch is not None})
         at = f" at epoch {' or '.join(map(str, epochs))}" if epochs else ""
-        said.append(f"Diverged{at} ({summary['diverged']} of {_seeds(summary)}).")
+        seeds = count(len(summary["seeds"]), "seed")
+        said.append(f"Diverged{at} ({summary['diverged']} of {seeds}).")
     if collapsed := summary.get("collapsed"):
-        said.append(f"Collapsed ({len(collapsed)} of {_seeds(summary)}).")
+        runs = count(summary["completed"], "completed run")
+        said.append(f"Collapsed ({len(collapsed)} of {runs}).")
     return said
-
-
-def _seeds(summary: Mapping[str, Any]) -> str:
-    return count(len(summary["seeds"]), "seed")
 
 
 def _panels(metrics: Sequence[tuple[str, bool]], settings: list[str]) -> list[dict[str, Any]]:

@@ -1,14 +1,14 @@
 # The reproducibility check: this run against the reference that is kept in git, and one row trained
 # twice, bit by bit. Called by its name alone.
 
-from refashion import check
-
 TWICE = ROWS[0]
 FIRST = f"{RESULTS}/{TWICE.paper}/{TWICE.id}/seed-{SEEDS[0]}"
 
 
 def comparable(wildcards):
     """Nothing to make; a reference that is not there, or of other seeds, is said before training."""
+    from refashion import check  # it takes a while, and other targets need none of it
+
     try:
         check.load_environments(Path(REFERENCE), config)
     except UserError as error:

@@ -49,7 +49,8 @@ for document, covered in DOCUMENTS.items():
                 for file in ("levels", "findings", "claims")
             ],
             figures=[f"{figure}.svg" for figure in drawn],
-            papers=[paper.file for paper in covered] + ["workflow/across.yaml"],
+            papers=[paper.file for paper in covered],
+            across=["workflow/across.yaml"] if len(covered) > 1 else [],
             templates=[f"report/templates/{template}" for template in TEMPLATES],
             code=[f"workflow/refashion/{module}.py" for module in REPORT_CODE],
         output:

@@ -121,6 +121,7 @@ rule report_studies:
                 "reporting",
                 "studies/comparison",
                 "studies/document",
+                "studies/readings",
                 "wording",
             )
         ],

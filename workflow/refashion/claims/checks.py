@@ -1,4 +1,4 @@
-"""Tests of claims, checked against the rows that they name; what they mean is in claims.py."""
+"""Tests of claims, checked against the rows that they name; what they mean is in forms.py."""
 
 from __future__ import annotations
 

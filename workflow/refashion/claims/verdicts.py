@@ -6,17 +6,19 @@ step or class that the part is about: by how much the part holds there, in the m
 above 0 it holds, below 0 it does not. The part holds in a seed if all its effects are above 0;
 under ``not``, which turns their signs, if one is.
 
-The verdict on an effect comes from its values over the seeds with which all rows of the claim were
-completed, so that rows are compared seed by seed: ``holds`` or ``does not hold`` if there are two
-seeds or more and the 95 % confidence interval of the mean (Student's t) lies above or below 0;
-``undecided`` otherwise, so with one seed always; ``not tested`` if a row was not run, diverged, or
-lacks what is asked for. The mean is that of the seeds' effects, which for a form that is not linear
-in the metric (``near``, ``alike``, ``fails``) is not the effect of the mean metrics. A part needs
-all its effects to hold (under ``not``, one), and a claim as many parts as it says, or all. What
-needs k of its members to hold holds if k do; it does not hold if so many do not that k are out of
-reach; else it is not tested if a member was not, and else undecided. Intervals are not corrected
-for their number: where all must hold, none is due; that one of many does not hold can be chance
-more often than one interval's 2.5 %.
+The verdict on an effect comes from its values over the seeds that can test all parts of the claim
+(but those that none can), so that rows are compared seed by seed: ``holds`` or ``does not hold`` if
+there are two seeds or more and the 95 % confidence interval of the mean (Student's t) lies above or
+below 0; ``undecided`` otherwise, so with one seed always; ``not tested`` if a row was not run,
+diverged, or lacks what is asked for; but to diverge is one way to fail, and counts as the largest
+effect of the other seeds, or as the whole of the level. Losses that are less than a millionth apart
+are the same. The mean is that of the seeds' effects, which for a form that is not linear in the
+metric (``near``, ``alike``, ``fails``) is not the effect of the mean metrics. A part needs all its
+effects to hold (under ``not``, one), and a claim as many parts as it says, or all. What needs k of
+its members to hold holds if k do; it does not hold if so many do not that k are out of reach; else
+it is not tested if a member was not, and else undecided. Intervals are not corrected for their
+number: where all must hold, none is due; that one of many does not hold can be chance more often
+than one interval's 2.5 %.
 """
 
 from __future__ import annotations
@@ -103,7 +105,7 @@ def evaluate_claim(
     measured = [_measure(part, runs, levels) for part in parts_of(claim, paper)]
     # A part that no seed can test leaves the others theirs.
     common = [seed for seed in runs if all(seed in one.by_seed for one in measured if one.by_seed)]
-    parts = [_evaluate_part(one, common, len(runs)) for one in measured]
+    parts = [_evaluate_part(one, common, of_all=len(runs)) for one in measured]
     needs = claim.get("needs", len(parts))
     seeds = common if all(part["seeds"] for part in parts) else []
     return {
@@ -139,8 +141,8 @@ def _measure(
     return _Measured(part, by_seed, lacking)
 
 
-def _evaluate_part(measured: _Measured, seeds: Sequence[int], run: int) -> dict[str, Any]:
-    """A part judged on those of the seeds that can test it, of ``run`` seeds in all."""
+def _evaluate_part(measured: _Measured, seeds: Sequence[int], of_all: int) -> dict[str, Any]:
+    """A part judged on those of the seeds that can test it, ``of_all`` the seeds that were run."""
     part = measured.part
     by_seed = {seed: measured.by_seed[seed] for seed in seeds if seed in measured.by_seed}
     notes = [
@@ -149,12 +151,13 @@ def _evaluate_part(measured: _Measured, seeds: Sequence[int], run: int) -> dict[
     ]
     if len(by_seed) == 1:
         (alone,) = by_seed
-        notes.append("One seed was run." if run == 1 else f"Seed {alone} alone can be tested.")
-    names = next(iter(by_seed.values()), {})
-    values = {
-        name: _cleaned([of_seed[name] for of_seed in by_seed.values()], unit(part))
-        for name in names
-    }
+        notes.append("One seed was run." if of_all == 1 else f"Seed {alone} alone can be tested.")
+    values = {}
+    for name in next(iter(by_seed.values()), {}):
+        each = {seed: of_seed[name] for seed, of_seed in by_seed.items()}
+        values[name] = _cleaned(list(each.values()), unit(part))
+        if gone := [seed for seed, value in each.items() if math.isinf(value)]:
+            notes.append(f"{name} diverged (seed {listed(gone)}): as far off as any other run.")
     needs = 1 if "not" in part else len(values)
     verdicts = [judge(each) for each in values.values()]
     verdict = combine(verdicts, needs) if verdicts else NOT_TESTED
@@ -186,6 +189,8 @@ def _deciding(values: Mapping[str, Sequence[float]], verdict: str, negated: bool
     part it is the effect that the fewest seeds are for, and of those the least on the mean: the one
     with the widest interval may hold in all of them.
     """
+    if verdict == UNDECIDED:
+        values = {name: each for name, each in values.items() if judge(each) == UNDECIDED}
 
     def strength(name: str) -> tuple[float, float]:
         each = values[name]

@@ -238,7 +238,7 @@ def present(claim: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, An
         "text": sentence(claim["text"]),
         "verdict": result["verdict"],
         "sign": SIGNS[result["verdict"]],
-        "seeds": in_seeds(result),
+        "seeds": _seeds(result),
         "note": result["note"],
         "why": sentence(claim.get("why", "")),
         "needs": f"{needs} of these {len(parts)} are needed:" if needs < len(parts) else "",
@@ -265,7 +265,7 @@ def count_verdicts(results: Sequence[Mapping[str, Any]]) -> str:
     return tally([result["verdict"] for result in results], "claim", words)
 
 
-def in_seeds(result: Mapping[str, Any]) -> str:
+def _seeds(result: Mapping[str, Any]) -> str:
     """``2 of 3 seeds for it``, or nothing where none could be tested."""
     tested = result["seeds"]
     return f"{len(result['holds_in'])} of {count(len(tested), 'seed')} for it" if tested else ""

@@ -284,21 +284,21 @@ def compare(
     """
     claims = [claim["id"] for claim in claims_about(study.rows, measured.paper)]
     as_taken = evaluate_claims(measured, claims)
-    printed = once(published_numbers(measured, study.rows, margins))
-    which = {identity(number) for number in printed if _is_varied(number, study)}
-    default = [number for number in printed if identity(number) in which]
+    read = [(None, measured), *((reading, measured.read_as(reading)) for reading in study.readings)]
+    numbers = [published_numbers(under, study.rows, margins) for _, under in read]
+    which = _varied(study, numbers)
+    default = [number for number in once(numbers[0]) if identity(number) in which]
+    which = {identity(number) for number in default}
     readings = []
-    for reading in (None, *study.readings):
-        under = measured.read_as(reading) if reading else measured
-        numbers = published_numbers(under, study.rows, margins)
-        numbers = [number for number in numbers if identity(number) in which]
+    for (reading, under), of_reading in zip(read, numbers, strict=True):
+        compared = [number for number in of_reading if identity(number) in which]
         judged = evaluate_claims(under, claims)
         readings.append(
             {
                 "id": reading.id if reading else DEFAULT,
                 "runs": _fates(study, reading, measured.summaries),
-                "numbers": numbers,
-                "distances": distances(numbers, default),
+                "numbers": compared,
+                "distances": distances(compared, default),
                 "flips": flips(as_taken, judged),
                 "untested": untested(as_taken, judged),
             }
@@ -312,13 +312,21 @@ def compare(
     }
 
 
-def _is_varied(number: Mapping[str, Any], study: Study) -> bool:
-    """Whether some reading trains a number's row, or measures the number otherwise."""
-    return any(
-        number["row"] in [row.reading_of for row in reading.rows]
-        or any(reading.named(number[key]) != number[key] for key in ("metric", "at"))
-        for reading in study.readings
-    )
+def _varied(study: Study, numbers: Sequence[Sequence[Mapping[str, Any]]]) -> set[tuple]:
+    """The numbers whose row some reading trains, or that it measures otherwise than the default.
+
+    ``numbers`` are those of the default and of each reading. The accuracy of a printed confusion
+    matrix is none that a reading measures otherwise.
+    """
+    trained = {row.reading_of for reading in study.readings for row in reading.rows}
+    default, *others = numbers
+    as_taken = {identity(number): (number["metric"], number["at"]) for number in default}
+    return {identity(number) for number in default if number["row"] in trained} | {
+        identity(number)
+        for of_reading in others
+        for number in of_reading
+        if (number["metric"], number["at"]) != as_taken[identity(number)]
+    }
 
 
 def closest(readings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
