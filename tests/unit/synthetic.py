@@ -501,6 +501,12 @@ def write_results(
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)
     judged.write_text(json.dumps(evaluate(paper, results_root, seeds, levels={})))
+    summaries = evidence.load_summaries(paper, results_root)
+    margins = {kind: {"margin": 0.01} for kind in evidence.MARGINS.values()}
+    if numbers := evidence.published_numbers(paper, summaries, margins):
+        stem = results_root / "figures" / f"{paper.key}-verdicts"
+        outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
+        figures.draw_verdicts(paper.key, numbers, scale, *outs)
     for figure in paper.figures:
         stem = results_root / "figures" / paper.key / figure["id"]
         figures.draw(

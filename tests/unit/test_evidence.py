@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refashion import evidence
 from refashion.errors import UserError
+from refashion.figures import verdicts
 
 VAL = "val_loss_batch_mean"
 MARGINS = {
@@ -285,6 +286,27 @@ def test_a_verdict_is_qualified_by_what_its_runs_went_through(paper, tmp_path):
     assert of(near, diverged=[1, 2]) == ("single run", "2 of 3 runs diverged")
     collapsed = of(spread, collapsed=[1])
     assert collapsed == ("reproduced", "1 of 3 runs collapsed; by the runs’ spread alone")
+
+
+def test_each_published_number_has_a_line_with_its_runs_in_margins(paper, tmp_path):
+    """0.6 is printed, the margin 0.003: runs at 0.6015 and 0.609 are half and three margins off."""
+    summaries = {
+        "t1-small": evidence.summarise(write(paper, tmp_path, "t1-small", [0.6015, 0.609]))
+    }
+    numbers = evidence.published_numbers(paper, summaries, MARGINS)
+    (axes,) = verdicts.strips(numbers).axes
+    named = dict(zip(axes.get_yticks(), axes.get_yticklabels(), strict=True))
+    runs = {
+        named[line.get_ydata()[0]].get_text(): sorted(line.get_xdata())
+        for line in axes.lines
+        if line.get_marker() == "o"
+    }
+    labels = {number["metric"]["metric"]: number["metric"]["label"] for number in numbers}
+    assert runs[f"t1-small: {labels[VAL]}"] == pytest.approx([0.5, 3])
+    # What was not measured has its line too, and the reason.
+    assert len(named) == len(numbers) + len({number["table"]["id"] for number in numbers})
+    said = [text.get_text().strip() for text in axes.texts]
+    assert said == [number["reason"] for number in numbers if number["difference"] is None]
 
 
 def test_no_interval_goes_beyond_what_a_number_can_be():

@@ -226,7 +226,8 @@ def test_a_paper_by_itself_has_a_report_of_its_own(smoke, root):
     assert context["papers"] == smoke[0]["papers"][1:2]
     reporting.render(context, TEMPLATES, root / "made2021.html", root / "made2021.tex")
     html = (root / "made2021.html").read_text()
-    assert html.count('src="data:image/svg+xml;base64,') == len(paper.figures)
+    # Its figures, and that of its verdicts.
+    assert html.count('src="data:image/svg+xml;base64,') == len(paper.figures) + 1
     assert "made2020" not in html
 
 
@@ -347,7 +348,9 @@ def test_claims_have_a_verdict_its_evidence_and_a_count(smoke):
 
 def test_html_is_one_file_without_scripts(smoke):
     html = smoke[1]
-    assert html.count('src="data:image/svg+xml;base64,') == 6  # five figures and the scorecard
+    assert (
+        html.count('src="data:image/svg+xml;base64,') == 8
+    )  # five figures, two of verdicts, the scorecard
     assert all(source.startswith("data:") for source in re.findall(r'src="([^"]*)', html))
     assert "<script" not in html and "<link" not in html and "@import" not in html
     assert all(re.findall(r'<img src="[^"]*" alt="([^"]*)"', html))

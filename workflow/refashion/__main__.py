@@ -114,6 +114,16 @@ def figure(arguments: argparse.Namespace) -> None:
     )
 
 
+def draw_verdicts(arguments: argparse.Namespace) -> None:
+    from refashion import evidence, figures, papers
+
+    config, paper = json.loads(arguments.config), papers.load_paper(arguments.paper)
+    summaries = evidence.load_summaries(paper, arguments.results)
+    numbers = evidence.published_numbers(paper, summaries, config["margins"])
+    outs = arguments.out_svg, arguments.out_pdf
+    figures.draw_verdicts(paper.key, numbers, config["scale"], *outs)
+
+
 def report(arguments: argparse.Namespace) -> None:
     from refashion import across, papers, provenance, reporting
 
@@ -321,6 +331,11 @@ def parser() -> argparse.ArgumentParser:
     drawing.add_argument("--figure", required=True, help="the figure's id in that file")
     drawing.add_argument("--scale", required=True)
     add_picture(drawing)
+
+    strips = verb(draw_verdicts, "Draw a paper's published numbers beside the runs.")
+    add_paper(strips)
+    add_configuration(strips)
+    add_picture(strips)
 
     page = verb(report, "Write the report as HTML and LaTeX.")
     add_document(page)

@@ -220,10 +220,10 @@ def compare_table(
 
     Each line holds ``row`` (a Row), ``ours`` (a variant the paper does not print), ``summary``
     (None if the row was not trained) and ``numbers``: per metric key ``published``, ``mean``,
-    ``sd``, ``n``, ``interval`` (see :func:`prediction_interval`; no further than is ``POSSIBLE``),
-    ``difference`` (mean minus published), ``unit`` and ``digits``; losses as they are, percentages
-    as 0 to 100. A variant stands under the line of the row it varies, and its difference is taken
-    from that line's published number, while its own ``published`` is None.
+    ``sd``, ``n``, ``values`` (one a run), ``interval`` (see :func:`prediction_interval`; no further
+    than is ``POSSIBLE``), ``difference`` (mean minus published), ``unit`` and ``digits``; losses as
+    they are, percentages as 0 to 100. A variant stands under the line of the row it varies, and its
+    difference is taken from that line's published number, while its own ``published`` is None.
     """
     lines = []
     for line in table["lines"]:
@@ -267,7 +267,8 @@ def _beside(
     factor = 100.0 if unit == "percent" else 1.0
     measured = measured or statistics([])
     mean, sd = (None if measured[k] is None else factor * measured[k] for k in ("mean", "sd"))
-    interval = prediction_interval([factor * value for value in measured["values"]])
+    values = [factor * value for value in measured["values"]]
+    interval = prediction_interval(values)
     if interval:
         interval = tuple(float(end) for end in np.clip(interval, *POSSIBLE[unit]))
     return {
@@ -275,6 +276,7 @@ def _beside(
         "mean": mean,
         "sd": sd,
         "n": measured["n"],
+        "values": values,
         "interval": interval,
         "difference": None if mean is None or published is None else mean - published,
         "unit": unit,
@@ -330,7 +332,7 @@ def compare_confusion(
 def published_numbers(
     paper: Any, summaries: Mapping[str, dict], margins: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Every published number: table, row, metric, the comparison, its verdict and its reason.
+    """Every published number: table, row, metric, comparison, margin, verdict and reason.
 
     ``within_margin`` says whether the mean is as near as ``close`` asks for, whatever the verdict;
     ``reason`` what a reader should know beside the verdict, or nothing. A number printed in two
@@ -353,10 +355,12 @@ def published_numbers(
             compared["accuracy"] | {"table": table, "row": compared["row"], "metric": metric}
         )
     for number in numbers:
-        margin = margins[MARGINS[number["row"].task, number["unit"]]]["margin"]
-        number["verdict"] = judge(number, margin)
+        number["margin"] = margins[MARGINS[number["row"].task, number["unit"]]]["margin"]
+        number["verdict"] = judge(number, number["margin"])
         difference = number["difference"]
-        number["within_margin"] = difference is not None and bool(abs(difference) <= margin)
+        number["within_margin"] = difference is not None and bool(
+            abs(difference) <= number["margin"]
+        )
         number["reason"] = "; ".join(_reasons(number, summaries.get(number["row"].id)))
     return numbers
 

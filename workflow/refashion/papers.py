@@ -56,6 +56,12 @@ class Paper:
     studies: tuple[Study, ...] = ()
 
     @property
+    def prints_numbers(self) -> bool:
+        """Whether a measured number can be set beside a published one."""
+        lines = [line for table in self.tables for line in table["lines"]]
+        return bool(self.confusion_matrices) or any(line["published"] for line in lines)
+
+    @property
     def study_rows(self) -> tuple[Row, ...]:
         """The rows that the studies' readings train."""
         return tuple(row for study in self.studies for row in study.trained)

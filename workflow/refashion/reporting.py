@@ -378,6 +378,7 @@ def _paper(
         "highlights": _highlights(paper, numbers, summaries, seeds),
         "prints_numbers": bool(numbers),
         "verdicts": [_verdict(paper, number) for number in numbers],
+        "verdicts_drawn": drawn(results_root, f"{paper.key}-verdicts") if numbers else None,
         "tables": [tabulate(paper, table, summaries) for table in paper.tables]
         + [tabulate_confusion(paper, matrix, summaries) for matrix in paper.confusion_matrices],
         "figures": [

@@ -1,9 +1,22 @@
-# Figures: one rule per figure of a paper, from the trainings of the rows that it shows.
+# Figures: one rule per figure of a paper, from the trainings of the rows that it shows; and one
+# for its published numbers.
+
+import json
 
 FIGURES_CODE = [
     f"workflow/refashion/figures/{module}.py"
     for module in ("__init__", "shared", "charts", "matrices", "images")
 ] + ["workflow/refashion/wording.py"]
+VERDICTS_CODE = [
+    f"workflow/refashion/{module}.py"
+    for module in (
+        "evidence",
+        "figures/__init__",
+        "figures/scorecard",
+        "figures/shared",
+        "figures/verdicts",
+    )
+]
 # What of a figure's entry is prose for the report; the rest is drawn.
 PROSE = ("label", "caption", "shows")
 
@@ -50,4 +63,35 @@ for paper in PAPERS:
             shell:
                 "python -m refashion figure --paper {params.paper} --figure {params.figure}"
                 " --results {params.results} --scale {params.scale} --seeds {params.seeds}"
+                " --out-svg {output.svg} --out-pdf {output.pdf} > {log} 2>&1"
+
+    if paper.prints_numbers:
+        stem = f"{RESULTS}/figures/{paper.key}-verdicts"
+
+        rule:
+            name:
+                f"draw_verdicts_{paper.key}"
+            input:
+                summaries=[
+                    f"{RESULTS}/{paper.key}/{row.id}/summary.json"
+                    for row in paper.rows
+                ],
+                code=VERDICTS_CODE,
+            output:
+                svg=f"{stem}.svg",
+                pdf=f"{stem}.pdf",
+            log:
+                f"{LOGS}/draw/{paper.key}_verdicts.log",
+            localrule: True
+            resources:
+                mem_mb=500,
+                runtime=10,
+            params:
+                paper=paper.file,
+                published=(paper.tables, paper.confusion_matrices),
+                config=json.dumps(config | {"papers": [paper.key]}),
+                results=RESULTS,
+            shell:
+                "python -m refashion draw-verdicts --paper {params.paper}"
+                " --config {params.config:q} --results {params.results}"
                 " --out-svg {output.svg} --out-pdf {output.pdf} > {log} 2>&1"

@@ -35,6 +35,11 @@ for document, covered in DOCUMENTS.items():
         for figure in paper.figures
     ]
     suffix = "" if document == "report" else f"_{document}"
+    drawn += [
+        f"{RESULTS}/figures/{paper.key}-verdicts"
+        for paper in covered
+        if paper.prints_numbers
+    ]
     if document == "report":
         drawn.append(f"{RESULTS}/figures/scorecard")
 

@@ -14,7 +14,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from refashion.errors import UserError
-from refashion.figures import charts, images, matrices, readings, scorecard
+from refashion.figures import charts, images, matrices, readings, scorecard, verdicts
 from refashion.figures.shared import FAINT, STYLE
 
 SMOKE_MARK = "smoke run: no evidence"
@@ -64,6 +64,14 @@ def draw(
 def draw_scorecard(card: Mapping[str, Any], out_svg: Path, out_pdf: Path) -> None:
     """Draw the scorecard, as :func:`refashion.scorecard.make_card` makes it, as SVG and as PDF."""
     _write(lambda: scorecard.bars(card), "scorecard", card["scale"], (out_svg, out_pdf))
+
+
+def draw_verdicts(
+    paper: str, numbers: Sequence[Mapping[str, Any]], scale: str, out_svg: Path, out_pdf: Path
+) -> None:
+    """Draw a paper's ``numbers``, from :func:`refashion.evidence.published_numbers`."""
+    name = f"{paper}-verdicts"
+    _write(lambda: verdicts.strips(numbers), name, scale, (out_svg, out_pdf))
 
 
 def draw_study(

@@ -133,23 +133,17 @@ def published_numbers(
         for line in lines
         if line["published"]
     }
-    kept = ("unit", "digits", "published", "mean", "sd", "n", "interval", "difference", "verdict")
+    kept = ("unit", "digits", "published", "mean", "sd", "n", "values", "interval", "difference")
     numbers = []
     for number in evidence.published_numbers(measured.paper, measured.summaries, margins):
         row, metric, at = number["row"], number["metric"]["metric"], number["metric"]["at"]
         if row.id not in rows:
             continue
-        summary = measured.summaries.get(row.id) or {}
-        values = (summary.get(at) or {}).get(metric, {}).get("values", [])
-        factor = 100 if number["unit"] == "percent" else 1
         numbers.append(
             {"row": row.id, "table": number["table"]["label"], "label": number["metric"]["label"]}
             | {"metric": metric, "at": at, "task": row.task}
-            | {name: number[name] for name in (*kept, "reason")}
-            | {
-                "values": [factor * value for value in values],
-                "excess": excess.get((row.id, metric, at, number["published"])),
-            }
+            | {name: number[name] for name in (*kept, "verdict", "reason")}
+            | {"excess": excess.get((row.id, metric, at, number["published"]))}
         )
     return numbers
 
