@@ -241,7 +241,13 @@ def test_editing_the_figures_module_redraws_and_retrains_nothing(copy_of_finishe
 
 def test_correcting_a_published_number_remakes_only_what_judges_it(copy_of_finished):
     copy_of_finished.edit(PAPER, lambda text: text.replace("0.6102", "0.6103"))
-    judging = {"diagnose_caprari2025", "scorecard", "report", "pdf"}
+    judging = {
+        "diagnose_caprari2025",
+        "draw_verdicts_caprari2025",
+        "scorecard",
+        "report",
+        "pdf",
+    }
     assert copy_of_finished.planned() - {"all"} == judging
 
 
@@ -253,6 +259,7 @@ def test_correcting_a_published_matrix_redraws_its_figure_and_remakes_the_report
     assert copy_of_finished.planned() - {"all"} == {
         "diagnose_palacio2025",
         "draw_palacio2025_figure_9a",
+        "draw_verdicts_palacio2025",
         "scorecard",
         "report",
         "pdf",
