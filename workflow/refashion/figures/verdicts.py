@@ -83,6 +83,8 @@ def _draw(axes: Axes, place: int, number: Mapping[str, Any]) -> float:
     if number["interval"]:
         low, high = map(off, number["interval"])
         axes.plot([low, high], [place, place], color=color, linewidth=4, solid_capstyle="butt")
+        # A narrow interval would hide behind its runs.
+        axes.plot(off(number["mean"]), place, "s", markersize=5.5, color=color, zorder=1.9)
     runs = [off(value) for value in number["values"]]
     axes.plot(
         runs,
