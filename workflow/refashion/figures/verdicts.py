@@ -20,8 +20,8 @@ def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
     """A line a number: measured minus published, in margins of its kind.
 
     A ring is a run, and a filled one a single run; a bar is the interval in which one new run is
-    expected, its colour the verdict; a square is the mean, and the band the margin. The axis is linear as far as one
-    margin, and logarithmic beyond.
+    expected, its colour the verdict; a square is the mean, and the band the margin. The axis is
+    linear as far as one margin, and logarithmic beyond.
 
     Args:
         numbers: one or more, from :func:`refashion.evidence.published_numbers`.
