@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from refashion.checked_yaml import Problems, check_schema, read_yaml, unknown
+from refashion.papers import PAPERS_FOLDER, available_papers
 
 FILE = Path("workflow/across.yaml")
 
@@ -30,7 +31,7 @@ def load(root: Path, papers: Sequence[Any]) -> list[dict[str, Any]]:
     data = read_yaml(Path(root) / FILE)
     check_schema(data, "across", problems)
     problems.raise_if_any()
-    files = sorted(file.stem for file in (Path(root) / FILE.parent / "papers").glob("*.yaml"))
+    files = available_papers(root)
     loaded = {paper.key: [claim["id"] for claim in paper.claims] for paper in papers}
     statements = []
     for index, entry in enumerate(data["statements"]):
@@ -57,7 +58,7 @@ def _check(
 ) -> None:
     for key, names in side.items():
         if key not in files:
-            problems.add(f"{at}.{key}", unknown(key, files, "paper in workflow/papers"))
+            problems.add(f"{at}.{key}", unknown(key, files, f"paper in {PAPERS_FOLDER}"))
         for position, name in enumerate(names):
             if key in loaded and name not in loaded[key]:
                 said = unknown(name, loaded[key], f"claim of {key}")

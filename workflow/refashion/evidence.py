@@ -355,12 +355,11 @@ def published_numbers(
             compared["accuracy"] | {"table": table, "row": compared["row"], "metric": metric}
         )
     for number in numbers:
-        number["margin"] = margins[MARGINS[number["row"].task, number["unit"]]]["margin"]
-        number["verdict"] = judge(number, number["margin"])
+        margin = margins[MARGINS[number["row"].task, number["unit"]]]["margin"]
         difference = number["difference"]
-        number["within_margin"] = difference is not None and bool(
-            abs(difference) <= number["margin"]
-        )
+        number["margin"] = margin
+        number["verdict"] = judge(number, margin)
+        number["within_margin"] = difference is not None and bool(abs(difference) <= margin)
         number["reason"] = "; ".join(_reasons(number, summaries.get(number["row"].id)))
     return numbers
 

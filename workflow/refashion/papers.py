@@ -137,6 +137,11 @@ def load_paper(path: Path | str) -> Paper:
     )
 
 
+def available_papers(root: Path) -> list[str]:
+    """The keys of all papers that have a file in the repository ``root``."""
+    return sorted(file.stem for file in (Path(root) / PAPERS_FOLDER).glob("*.yaml"))
+
+
 def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
     """Read and check the papers that a checked configuration names, in its order.
 
@@ -148,8 +153,7 @@ def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
     Raises:
         UserError: as :func:`load_paper`, for all papers together; or there is no such paper.
     """
-    folder = Path(root) / PAPERS_FOLDER
-    available = sorted(file.stem for file in folder.glob("*.yaml"))
+    folder, available = Path(root) / PAPERS_FOLDER, available_papers(root)
     papers, problems = [], []
     for index, key in enumerate(config["papers"]):
         if key not in available:

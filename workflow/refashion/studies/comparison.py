@@ -280,9 +280,9 @@ def compare(
     as_taken = evaluate_claims(measured, claims)
     read = [(None, measured), *((reading, measured.read_as(reading)) for reading in study.readings)]
     numbers = [published_numbers(under, study.rows, margins) for _, under in read]
-    which = _varied(study, numbers)
-    default = [number for number in once(numbers[0]) if identity(number) in which]
-    which = {identity(number) for number in default}
+    printed = {identity(number): number for number in once(numbers[0])}
+    which = _varied(study, numbers) & set(printed)
+    default = [number for name, number in printed.items() if name in which]
     readings = []
     for (reading, under), of_reading in zip(read, numbers, strict=True):
         compared = [number for number in of_reading if identity(number) in which]
