@@ -13,9 +13,10 @@ min_version("9.27")
 LIBRARY = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, LIBRARY)
 
-from refashion import TRAINING_MODULES, across, papers
+from refashion import TRAINING_MODULES
+from refashion.paper import across, papers
 from refashion.errors import UserError
-from refashion.studies import readings
+from refashion.paper import studies as readings
 
 # Jobs run `python -m refashion`: with the interpreter and the library of this very checkout.
 os.environ["PATH"] = os.pathsep.join(

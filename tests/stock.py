@@ -1,6 +1,6 @@
 """Layer tables in torch's own layers."""
 
-from refashion import layers
+from refashion.paper import layers
 from torch import nn
 
 

@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from refashion import architectures, dataset, layers, networks, training
-from refashion.evaluation import Split, evaluate
+from refashion.paper import architectures, layers
+from refashion.training import dataset, networks
+from refashion.training import loop as training
+from refashion.training.evaluation import Split, evaluate
 from stock import stock_layers
 from torch import nn
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from hypothesis import settings
-from refashion import dataset
+from refashion.training import dataset
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from refashion.results.summary import load_summaries, summarise
 from safetensors.numpy import save_file
 
 NASTY = "<script>alert(1)</script> %_&$#{}~^\\ ∀ ☃"
@@ -18,7 +19,7 @@ NASTY = "<script>alert(1)</script> %_&$#{}~^\\ ∀ ☃"
 
 @dataclass(frozen=True)
 class Row:
-    """What reporting needs of ``refashion.papers.Row``."""
+    """What reporting needs of ``refashion.paper.papers.Row``."""
 
     paper: str
     id: str
@@ -35,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Paper:
-    """What reporting needs of ``refashion.papers.Paper``."""
+    """What reporting needs of ``refashion.paper.papers.Paper``."""
 
     key: str
     file: str
@@ -460,7 +461,7 @@ def levels(paper: Any) -> dict[str, Any]:
 
 def write_diagnosis(paper: Any, results_root: Path, seeds: list[int]) -> None:
     """The levels and the findings of a paper, from the runs that are there."""
-    from refashion.diagnosis.runs import diagnose, load_runs
+    from refashion.judging.diagnosis.runs import diagnose, load_runs
 
     folder = results_root / "evidence" / paper.key
     folder.mkdir(parents=True, exist_ok=True)
@@ -478,8 +479,9 @@ def write_results(
     scale: str = "paper",
 ) -> None:
     """All that a report is made of; ``diverged`` maps (row id, seed) to an epoch."""
-    from refashion import evidence, figures
-    from refashion.claims.verdicts import evaluate
+    from refashion.judging import numbers as evidence
+    from refashion.judging.claims.verdicts import evaluate
+    from refashion.report import figures
 
     targets: dict[str, dict[str, float]] = {}
     for table in paper.tables:
@@ -495,13 +497,13 @@ def write_results(
             )
             for seed in seeds
         ]
-        summary = evidence.summarise(files)
+        summary = summarise(files)
         (results_root / paper.key / row.id / "summary.json").write_text(json.dumps(summary))
     write_diagnosis(paper, results_root, seeds)
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)
     judged.write_text(json.dumps(evaluate(paper, results_root, seeds, levels={})))
-    summaries = evidence.load_summaries(paper, results_root)
+    summaries = load_summaries(paper, results_root)
     margins = {kind: {"margin": 0.01} for kind in evidence.MARGINS.values()}
     if numbers := evidence.published_numbers(paper, summaries, margins):
         stem = results_root / "figures" / f"{paper.key}-verdicts"
@@ -522,7 +524,8 @@ def write_results(
 
 def write_scorecard(papers: list, results_root: Path, config: dict, scale: str = "paper") -> dict:
     """The scorecard of papers whose results are there, with its picture."""
-    from refashion import figures, scorecard
+    from refashion.judging import scorecard
+    from refashion.report import figures
 
     grades = {p.key: scorecard.grade_paper(p, results_root, config["margins"]) for p in papers}
     card = scorecard.make_card(grades, scale, dict.fromkeys(grades, config["seeds"]))

@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from refashion import across, papers
 from refashion.errors import UserError
+from refashion.paper import across, papers
 
 ROOT = Path(__file__).parents[2]
 ONE = SimpleNamespace(key="one2020", claims=[{"id": "one-P01"}, {"id": "one-P02"}])

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from refashion import architectures, layers, networks
+from refashion.paper import architectures, layers
+from refashion.training import networks
 from torch import nn
 
 # caprari2025, Tables I, II, III and VII: the column "Salida", a layer a line.

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from refashion import dataset, papers
+from refashion.paper import papers
+from refashion.training import dataset
 
 FOLDER = Path(__file__).parents[2] / "workflow/papers"
 

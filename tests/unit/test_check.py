@@ -11,11 +11,15 @@ import synthetic
 from checkout import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from refashion import check, evidence, papers, scorecard
-from refashion.checked_yaml import read_yaml
-from refashion.claims import verdicts
-from refashion.diagnosis import findings
 from refashion.errors import UserError
+from refashion.judging import check, scorecard
+from refashion.judging import numbers as evidence
+from refashion.judging.claims import verdicts
+from refashion.judging.diagnosis import findings
+from refashion.paper import papers
+from refashion.paper.checked_yaml import read_yaml
+from refashion.results.reference import write_reference
+from refashion.results.summary import EPOCHS
 
 TOLERANCES = {"loss": 0.01, "accuracy": 0.005, "epochs": 1, "verdict": "changed"}
 CONFIG = {
@@ -55,7 +59,7 @@ def kept(paper, tmp_path):
     synthetic.write_results(paper, results, [0, 1])
     reference.mkdir()
     out = reference / f"{paper.key}.csv"
-    evidence.write_reference(paper, results, [0, 1], MADE, out)
+    write_reference(paper, results, [0, 1], MADE, out)
     graded = scorecard.grade_paper(paper, results, CONFIG["margins"])
     (reference / paper.key / scorecard.KEPT_AS).write_text(json.dumps(graded))
     return results, reference
@@ -86,7 +90,7 @@ def test_the_same_run_has_not_drifted_and_all_its_numbers_were_compared(run):
     compared, drift = check.compare_run(run, copy.deepcopy(run), TOLERANCES)
     assert drift == []
     assert all(line["deviation"] == 0 for line in compared)
-    entries = sum(len(run[at]) for at in evidence.EPOCHS)
+    entries = sum(len(run[at]) for at in EPOCHS)
     assert len(compared) == entries + 1  # and the number of epochs
 
 

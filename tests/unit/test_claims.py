@@ -10,12 +10,17 @@ import synthetic
 import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from refashion import papers
-from refashion.claims import checks, forms, words
-from refashion.claims import verdicts as claims
-from refashion.claims.forms import NotTestedError, Run, effects
 from refashion.errors import UserError
-from refashion.wording import CLASS_NAMES
+from refashion.judging.claims import forms
+from refashion.judging.claims import verdicts as claims
+from refashion.judging.claims.forms import effects
+from refashion.judging.statistics import mean_interval
+from refashion.paper import claim_words as words
+from refashion.paper import claims as checks
+from refashion.paper import papers
+from refashion.paper.images import CLASS_NAMES
+from refashion.report.claims import SIGNS, count_verdicts, present
+from refashion.results.run import NotTestedError, Run, read_runs
 
 ROOT = Path(__file__).parents[2]
 PAPERS = sorted((ROOT / "workflow/papers").glob("*.yaml"))
@@ -311,10 +316,10 @@ def test_what_a_run_lacks_is_told(part, runs, said):
 
 def test_the_interval_is_that_of_student():
     # Mean 2, standard deviation 1, n = 3: t of 2 degrees of freedom at 97.5 % is 4.30265.
-    assert claims.mean_interval([1, 2, 3]) == pytest.approx(
+    assert mean_interval([1, 2, 3]) == pytest.approx(
         [2 - 4.30265 / math.sqrt(3), 2 + 4.30265 / math.sqrt(3)], rel=1e-5
     )
-    assert claims.mean_interval([1]) is None
+    assert mean_interval([1]) is None
 
 
 @pytest.mark.parametrize(
@@ -516,14 +521,14 @@ numbers = st.integers(-1000, 1000).map(lambda number: number / 8)
 @given(st.lists(numbers, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_the_order_of_seeds_changes_no_interval(values, random):
     shuffled = random.sample(values, len(values))
-    assert claims.mean_interval(shuffled) == pytest.approx(claims.mean_interval(values), abs=1e-9)
+    assert mean_interval(shuffled) == pytest.approx(mean_interval(values), abs=1e-9)
 
 
 @given(st.lists(numbers, min_size=2, max_size=6), numbers)
 def test_an_interval_holds_its_mean_and_moves_with_it(values, shift):
-    low, high = claims.mean_interval(values)
+    low, high = mean_interval(values)
     assert low <= np.mean(values) <= high
-    moved = claims.mean_interval([value + shift for value in values])
+    moved = mean_interval([value + shift for value in values])
     assert moved == pytest.approx([low + shift, high + shift], abs=1e-9)
 
 
@@ -589,7 +594,7 @@ def test_schema_checks_forms_and_words_know_the_same_names():
     others = schema["$defs"]["measure"]["anyOf"][1]["enum"]
     assert set(others) == set(checks.METRICS) == set(forms.OTHER_METRICS)
     assert tuple(schema["$defs"]["class"]["enum"]) == CLASS_NAMES
-    assert set(words.SIGNS) == set(claims.VERDICTS)
+    assert set(SIGNS) == set(claims.VERDICTS)
 
 
 @pytest.mark.parametrize("file", PAPERS, ids=[file.stem for file in PAPERS])
@@ -598,7 +603,7 @@ def test_every_claim_is_tested_and_described(file):
     for claim in paper.claims:
         result = claims.evaluate_claim(claim, paper, {0: {}})
         assert result["parts"] and result["verdict"] == "not tested"
-        shown = words.present(claim, result)
+        shown = present(claim, result)
         assert all(
             part["tested"].endswith(".") and part["effect"] == "–" for part in shown["parts"]
         )
@@ -694,16 +699,16 @@ def test_an_effect_is_shown_with_its_interval_unit_and_name(changes, shown):
     part |= {"mean": 0.0123, "interval": [0.0011, 0.0235], "effects": {"b": []}} | changes
     result = {"verdict": "holds", "seeds": [], "holds_in": [], "note": "", "needs": 1}
     claim = {"id": "made-P01", "place": "III", "text": "So"}
-    (presented,) = words.present(claim, result | {"parts": [part]})["parts"]
+    (presented,) = present(claim, result | {"parts": [part]})["parts"]
     assert presented["effect"] == shown
 
 
 def test_verdicts_are_counted_in_words():
     results = [{"verdict": verdict} for verdict in (YES, NO, NO, OPEN, UNTESTED, UNTESTED)]
-    assert words.count_verdicts(results) == (
+    assert count_verdicts(results) == (
         "Of 6 claims: 1 holds, 2 do not hold, 1 is undecided and 2 are not tested."
     )
-    assert words.count_verdicts([]) == ""
+    assert count_verdicts([]) == ""
 
 
 def test_runs_are_read_as_training_wrote_them(tmp_path):
@@ -711,9 +716,9 @@ def test_runs_are_read_as_training_wrote_them(tmp_path):
     synthetic.write_results(paper, tmp_path, [0, 1])
     (result, _) = claims.evaluate(paper, tmp_path, [0, 1], {})
     assert claims.load(paper, tmp_path)["made-P01"] == result
-    row = claims.read_runs(paper, tmp_path, [1, 7])[1]["t1-small"]
+    row = read_runs(paper, tmp_path, [1, 7])[1]["t1-small"]
     assert row.at("val_loss", 3) == row.history[2]["val_loss"]
-    assert claims.read_runs(paper, tmp_path, [7]) == {7: {}}
+    assert read_runs(paper, tmp_path, [7]) == {7: {}}
     (tmp_path / "evidence/made2020/claims.json").unlink()
     with pytest.raises(UserError, match=r"claims\.json: not there; test the claims"):
         claims.load(paper, tmp_path)

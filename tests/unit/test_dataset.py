@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from refashion import dataset
 from refashion.errors import UserError
+from refashion.training import dataset
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",

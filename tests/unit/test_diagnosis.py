@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic
-from refashion import dataset, evidence, layers, papers
-from refashion.architectures import ARCHITECTURES
-from refashion.diagnosis import findings, levels
-from refashion.diagnosis import runs as diagnosis
 from refashion.errors import UserError
+from refashion.judging import levels
+from refashion.judging.diagnosis import findings
+from refashion.judging.diagnosis import runs as diagnosis
+from refashion.paper import layers, papers
+from refashion.paper.architectures import ARCHITECTURES
+from refashion.results.summary import statistics
+from refashion.training import dataset
 
 FOLDER = Path(__file__).parents[2] / "workflow/papers"
 PIXELS = (28, 28)
@@ -515,7 +518,7 @@ def test_runs_are_read_from_their_files_and_diverged_ones_are_left_out(tmp_path)
 
 def test_excess_is_taken_from_a_floor_averaged_like_the_error():
     paper = printing([("a", {"val": 0.58})])
-    summary = {"best": {"val_loss_batch_mean": evidence.statistics([0.591])}}
+    summary = {"best": {"val_loss_batch_mean": statistics([0.591])}}
     (line,) = diagnosis.excess_over_floor(paper, synthetic.levels(paper), {"a": summary})
     assert line["published"] == pytest.approx({"error": 0.58, "floor": 0.57, "excess": 0.01})
     assert line["measured"] == pytest.approx({"error": 0.591, "floor": 0.571, "excess": 0.02})

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
-from refashion import figures
 from refashion.errors import UserError
-from refashion.figures import charts, matrices
+from refashion.report import figures
+from refashion.report.figures import charts, matrices
 from safetensors.numpy import load_file, save_file
 
 SEEDS = (0, 1)

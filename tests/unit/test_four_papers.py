@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from refashion import papers
-from refashion.claims import forms, verdicts
-from refashion.layers import Linear
+from refashion.judging.claims import forms, verdicts
+from refashion.paper import papers
+from refashion.paper.layers import Linear
+from refashion.results.run import Run
 
 FOLDER = Path(__file__).parents[2] / "workflow/papers"
 
@@ -105,7 +106,7 @@ def test_what_palacio_says_of_the_matrices_holds_in_the_printed_ones(name):
         counts = np.array(matrix["published"])
         accuracy = {"val_accuracy": np.trace(counts) / counts.sum()}
         metrics = {"row": matrix["row"], "status": "completed", "kept": accuracy}
-        runs[matrix["row"]] = forms.Run(metrics | {"confusion": counts.tolist()})
+        runs[matrix["row"]] = Run(metrics | {"confusion": counts.tolist()})
     for part in verdicts.parts_of(claim, paper):
         assert min(forms.effects(part, runs).values()) > 0
 

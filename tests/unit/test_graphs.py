@@ -7,7 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from refashion import graphs, networks, papers, training
+from refashion.paper import papers
+from refashion.training import graphs, networks
+from refashion.training import loop as training
+from refashion.training.evaluation import Split
 
 PAPER = papers.load_paper(Path(__file__).parents[2] / "workflow/papers/caprari2025.yaml")
 COUNT, BATCH, SEED = 70, 32, 5
@@ -48,7 +51,7 @@ def _parts(row):
     training.prepare("cpu")
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (COUNT, 28, 28), dtype=np.uint8)
-    split = training.Split.of(pixels, np.arange(COUNT, dtype=np.uint8) % 10, "cpu")
+    split = Split.of(pixels, np.arange(COUNT, dtype=np.uint8) % 10, "cpu")
     model = networks.build(row.network, SEED).train()
     optimizer = training.make_optimizer(model, row.spec)
     totals = {name: torch.zeros((), dtype=torch.float64) for name in ("loss", "accuracy")}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from refashion import kernels
-from refashion.layers import MaxPool
-from refashion.networks import Masks, ReluDropout, max_pool_deterministic
+from refashion.paper.layers import MaxPool
+from refashion.training import kernels
+from refashion.training.networks import Masks, ReluDropout, max_pool_deterministic
 from torch.nn import functional as F
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from refashion import papers
-from refashion.architectures import ARCHITECTURES
 from refashion.errors import UserError
-from refashion.layers import Conv, Flatten, Linear, Network
-from refashion.wording import CLASS_NAMES
+from refashion.paper import papers
+from refashion.paper.architectures import ARCHITECTURES
+from refashion.paper.images import CLASS_NAMES
+from refashion.paper.layers import Conv, Flatten, Linear, Network
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -1074,7 +1074,7 @@ def test_a_schema_is_valid_and_refuses_unknown_keys_everywhere(name):
 def test_loading_papers_needs_neither_torch_nor_numpy():
     program = (
         "import sys\n"
-        "from refashion import papers\n"
+        "from refashion.paper import papers\n"
         f"papers.load_paper({str(FILE)!r})\n"
         "print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))\n"
     )

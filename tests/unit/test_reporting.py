@@ -9,8 +9,12 @@ from pathlib import Path
 import jinja2
 import pytest
 import synthetic
-from refashion import latex, provenance, reporting, wording
+from refashion import text as wording
 from refashion.errors import UserError
+from refashion.paper.settings import setting
+from refashion.report import latex
+from refashion.report import page as reporting
+from refashion.results import provenance
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
 RUN = {
@@ -141,7 +145,7 @@ def test_settings_that_all_rows_share_are_said_once(smoke):
 )
 def test_settings_are_worded(key, value, text):
     spec = {"parameters": {"upsampling": "larger_kernel", "latent": None}} | {key: value}
-    assert wording.setting(synthetic.Row("made2020", "row", spec), key) == text
+    assert setting(synthetic.Row("made2020", "row", spec), key) == text
 
 
 def test_what_a_paper_does_not_print_has_no_column_for_it(smoke):

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
-from refashion import evidence, papers, scorecard
-from refashion.claims import verdicts
-from refashion.diagnosis.findings import Finding
 from refashion.errors import UserError
-from refashion.figures import scorecard as drawn_scorecard
+from refashion.judging import numbers as evidence
+from refashion.judging import scorecard
+from refashion.judging.claims import verdicts
+from refashion.judging.diagnosis.findings import Finding
+from refashion.paper import papers
+from refashion.report.figures import scorecard as drawn_scorecard
 
 ROOT = Path(__file__).parents[2]
 

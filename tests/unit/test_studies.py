@@ -13,12 +13,16 @@ import synthetic
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from refashion import figures, papers, reporting
-from refashion.claims.forms import Run
 from refashion.errors import UserError
-from refashion.evidence import statistics
-from refashion.studies import comparison, document, readings
-from refashion.studies.comparison import Measured, closest, compare, distances, flips, identity
+from refashion.judging import studies as comparison
+from refashion.judging.studies import Measured, closest, compare, distances, flips, identity
+from refashion.paper import papers
+from refashion.paper import studies as readings
+from refashion.report import figures
+from refashion.report import page as reporting
+from refashion.report import studies as document
+from refashion.results.run import Run
+from refashion.results.summary import statistics
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "report" / "templates"

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from refashion import dataset, papers, training
-from refashion.dataset import Dataset
 from refashion.errors import UserError
-from refashion.evaluation import (
+from refashion.paper import papers
+from refashion.paper.rows import Row
+from refashion.training import dataset
+from refashion.training import loop as training
+from refashion.training.dataset import Dataset
+from refashion.training.evaluation import (
     Split,
     describe_outputs,
     evaluate,
@@ -21,7 +24,7 @@ from refashion.evaluation import (
     normalise,
     sample_losses,
 )
-from refashion.training import train
+from refashion.training.loop import train
 from safetensors.numpy import load_file
 from stock import stock_layers
 from torch.nn import functional as F
@@ -195,7 +198,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(images, tmp_path):
 
 def test_a_loss_that_is_not_finite_ends_the_training_as_diverged(images, tmp_path):
     row = PAPER.row("t9-n2_128-sgd")
-    hot = papers.Row(**{**vars(row), "spec": row.spec | {"learning_rate": 1e30}})
+    hot = Row(**{**vars(row), "spec": row.spec | {"learning_rate": 1e30}})
     metrics = train(hot, images, 0, tmp_path, epochs=3, log=lambda line: None)
     assert metrics["status"] == "diverged"
     assert metrics["diverged_at_epoch"] == 1
@@ -326,11 +329,12 @@ def test_training_does_not_wait_for_torchs_compiler(tmp_path):
     """Its import would be half the time of a short job."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(training.__file__).parents[1])!r})
+sys.path.insert(0, {str(Path(training.__file__).parents[2])!r})
 from pathlib import Path
 import numpy as np
-from refashion import papers, training
-from refashion.dataset import Dataset
+from refashion.paper import papers
+from refashion.training import loop as training
+from refashion.training.dataset import Dataset
 pixels, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20, dtype=np.uint8) % 10
 data = Dataset(pixels, labels, pixels, labels, sha256="made up")
 row = papers.load_paper({PAPER.file!r}).row("t9-base")

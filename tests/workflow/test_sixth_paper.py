@@ -10,7 +10,7 @@ import re
 
 import pytest
 from checkout import Checkout, add_example, new_checkout
-from refashion import papers
+from refashion.paper import papers
 from safetensors.numpy import load_file
 
 KEY = "example2024"

@@ -10,7 +10,8 @@ import re
 
 import pytest
 from checkout import Checkout, add_example, new_checkout
-from refashion import papers
+from refashion.paper import papers
+from refashion.paper.studies import Study
 from safetensors.numpy import load_file
 
 KEY = "example2024"
@@ -29,7 +30,7 @@ def studied(tmp_path_factory) -> Checkout:
 
 
 @pytest.fixture(scope="module")
-def study(studied) -> papers.Study:
+def study(studied) -> Study:
     (study,) = papers.load_paper(studied.path(f"workflow/papers/{KEY}.yaml")).studies
     return study
 

@@ -12,7 +12,7 @@ import time
 import pytest
 import yaml
 from checkout import SEEDS
-from refashion import papers
+from refashion.paper import papers
 
 RESULTS = "results/smoke"
 PAPER = "workflow/papers/caprari2025.yaml"
@@ -207,7 +207,13 @@ def test_second_run_has_nothing_to_do(finished):
 
 def test_touching_files_reruns_nothing(finished):
     now = time.time()
-    touched = ["training.py", "networks.py", "evidence.py", "figures/charts.py", "reporting.py"]
+    touched = [
+        "training/loop.py",
+        "training/networks.py",
+        "results/summary.py",
+        "report/figures/charts.py",
+        "report/page.py",
+    ]
     for file in [f"workflow/refashion/{name}" for name in touched] + [
         PAPER,
         "report/templates/report.html.j2",
@@ -220,7 +226,7 @@ def test_touching_files_reruns_nothing(finished):
 
 
 def test_editing_the_trainer_retrains_every_row(copy_of_finished, rows):
-    copy_of_finished.edit("workflow/refashion/training.py", lambda text: text + "\n# edited\n")
+    copy_of_finished.edit("workflow/refashion/training/loop.py", lambda text: text + "\n# edited\n")
     assert {f"train_{row.name}" for row in rows} <= copy_of_finished.planned()
 
 
@@ -231,7 +237,7 @@ def test_editing_a_template_remakes_only_the_report(copy_of_finished):
 
 def test_editing_the_figures_module_redraws_and_retrains_nothing(copy_of_finished, all_papers):
     copy_of_finished.edit(
-        "workflow/refashion/figures/charts.py", lambda text: text + "\n# edited\n"
+        "workflow/refashion/report/figures/charts.py", lambda text: text + "\n# edited\n"
     )
     planned = copy_of_finished.planned()
     assert not any(rule.startswith("train_") for rule in planned)

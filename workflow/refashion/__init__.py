@@ -2,4 +2,4 @@
 
 # The modules that decide what a training computes, given its layer table, settings, seed and
 # images. An edit of one of them retrains everything; an edit of any other retrains nothing.
-TRAINING_MODULES = ("kernels", "networks", "evaluation", "graphs", "training")
+TRAINING_MODULES = ("kernels", "networks", "evaluation", "graphs", "loop")

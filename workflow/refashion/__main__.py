@@ -17,19 +17,21 @@ DATASET = Path("results/dataset/paper.safetensors")
 
 
 def fetch_dataset(arguments: argparse.Namespace) -> None:
-    from refashion import dataset
+    from refashion.training import dataset
 
     dataset.fetch(arguments.sources, arguments.folder or None, arguments.out)
 
 
 def subset(arguments: argparse.Namespace) -> None:
-    from refashion import dataset
+    from refashion.training import dataset
 
     dataset.subset(arguments.dataset, arguments.train_images, arguments.test_images, arguments.out)
 
 
 def train(arguments: argparse.Namespace) -> None:
-    from refashion import dataset, papers, training
+    from refashion.paper import papers
+    from refashion.training import dataset
+    from refashion.training import loop as training
 
     training.train(
         papers.load_paper(arguments.paper).row(arguments.row),
@@ -44,22 +46,25 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def export_encoder(arguments: argparse.Namespace) -> None:
-    from refashion import papers, training
+    from refashion.paper import papers
+    from refashion.training import loop as training
 
     row = papers.load_paper(arguments.paper).row(arguments.row)
     training.export_encoder(row, arguments.model, arguments.out)
 
 
 def summarise(arguments: argparse.Namespace) -> None:
-    from refashion import evidence
 
-    summary = evidence.summarise(arguments.metrics)
-    arguments.out.write_text(json.dumps(summary, indent=2) + "\n")
+    from refashion.results import summary
+
+    found = summary.summarise(arguments.metrics)
+    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def levels(arguments: argparse.Namespace) -> None:
-    from refashion import dataset, papers
-    from refashion.diagnosis import levels
+    from refashion.judging import levels
+    from refashion.paper import papers
+    from refashion.training import dataset
 
     paper = papers.load_paper(arguments.paper)
     described = {
@@ -74,9 +79,9 @@ def levels(arguments: argparse.Namespace) -> None:
 
 
 def claims(arguments: argparse.Namespace) -> None:
-    from refashion import papers
-    from refashion.claims import verdicts
-    from refashion.diagnosis import levels
+    from refashion.judging import levels
+    from refashion.judging.claims import verdicts
+    from refashion.paper import papers
 
     paper = papers.load_paper(arguments.paper)
     measured = levels.load(paper, arguments.results)["measured"]
@@ -85,8 +90,9 @@ def claims(arguments: argparse.Namespace) -> None:
 
 
 def diagnose(arguments: argparse.Namespace) -> None:
-    from refashion import papers
-    from refashion.diagnosis import levels, runs
+    from refashion.judging import levels
+    from refashion.judging.diagnosis import runs
+    from refashion.paper import papers
 
     paper = papers.load_paper(arguments.paper)
     found = runs.diagnose(
@@ -99,7 +105,8 @@ def diagnose(arguments: argparse.Namespace) -> None:
 
 
 def figure(arguments: argparse.Namespace) -> None:
-    from refashion import figures, papers
+    from refashion.paper import papers
+    from refashion.report import figures
 
     paper = papers.load_paper(arguments.paper)
     drawn = next(entry for entry in paper.figures if entry["id"] == arguments.figure)
@@ -115,17 +122,22 @@ def figure(arguments: argparse.Namespace) -> None:
 
 
 def draw_verdicts(arguments: argparse.Namespace) -> None:
-    from refashion import evidence, figures, papers
+    from refashion.judging import numbers as judged
+    from refashion.paper import papers
+    from refashion.report import figures
+    from refashion.results.summary import load_summaries
 
     config, paper = json.loads(arguments.config), papers.load_paper(arguments.paper)
-    summaries = evidence.load_summaries(paper, arguments.results)
-    numbers = evidence.published_numbers(paper, summaries, config["margins"])
+    summaries = load_summaries(paper, arguments.results)
+    numbers = judged.published_numbers(paper, summaries, config["margins"])
     outs = arguments.out_svg, arguments.out_pdf
     figures.draw_verdicts(paper.key, numbers, config["scale"], *outs)
 
 
 def report(arguments: argparse.Namespace) -> None:
-    from refashion import across, papers, provenance, reporting
+    from refashion.paper import across, papers
+    from refashion.report import page as reporting
+    from refashion.results import provenance
 
     config = json.loads(arguments.config)
     root = Path.cwd()
@@ -142,7 +154,9 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def scorecard(arguments: argparse.Namespace) -> None:
-    from refashion import figures, papers, scorecard
+    from refashion.judging import scorecard
+    from refashion.paper import papers
+    from refashion.report import figures
 
     config = json.loads(arguments.config)
     grades = {
@@ -157,9 +171,9 @@ def scorecard(arguments: argparse.Namespace) -> None:
 
 
 def studies(arguments: argparse.Namespace) -> None:
-    from refashion import papers
-    from refashion.diagnosis import levels
-    from refashion.studies import comparison
+    from refashion.judging import levels
+    from refashion.judging import studies as comparison
+    from refashion.paper import papers
 
     config, paper = json.loads(arguments.config), papers.load_paper(arguments.paper)
     found = comparison.evaluate(
@@ -173,7 +187,7 @@ def studies(arguments: argparse.Namespace) -> None:
 
 
 def draw_study(arguments: argparse.Namespace) -> None:
-    from refashion import figures
+    from refashion.report import figures
 
     found = json.loads(arguments.compared.read_text(encoding="utf-8"))
     study = next(study for study in found if study["assumption"] == arguments.assumption)
@@ -183,8 +197,10 @@ def draw_study(arguments: argparse.Namespace) -> None:
 
 
 def report_studies(arguments: argparse.Namespace) -> None:
-    from refashion import papers, provenance, reporting
-    from refashion.studies import document
+    from refashion.paper import papers
+    from refashion.report import page as reporting
+    from refashion.report import studies as document
+    from refashion.results import provenance
 
     config, root = json.loads(arguments.config), Path.cwd()
     context = document.build_context(
@@ -199,19 +215,24 @@ def report_studies(arguments: argparse.Namespace) -> None:
 
 
 def reference(arguments: argparse.Namespace) -> None:
-    from refashion import evidence, papers, provenance, scorecard
+    from refashion.judging import scorecard
+    from refashion.paper import papers
+    from refashion.results import provenance
+    from refashion.results.reference import write_reference
 
     config = json.loads(arguments.config)
     paper = papers.load_paper(arguments.paper)
     run = provenance.describe_run(Path.cwd())
-    evidence.write_reference(paper, arguments.results, config["seeds"], run, arguments.out)
+    write_reference(paper, arguments.results, config["seeds"], run, arguments.out)
     graded = scorecard.grade_paper(paper, arguments.results, config["margins"])
     kept = arguments.out.with_suffix("") / scorecard.KEPT_AS
     kept.write_text(json.dumps(graded, indent=1) + "\n")
 
 
 def check(arguments: argparse.Namespace) -> None:
-    from refashion import check, papers, provenance
+    from refashion.judging import check
+    from refashion.paper import papers
+    from refashion.results import provenance
 
     config = json.loads(arguments.config)
     row, first, again = arguments.repeated
@@ -232,7 +253,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def readme(arguments: argparse.Namespace) -> None:
-    from refashion import scorecard
+    from refashion.judging import scorecard
 
     card = scorecard.load_reference(arguments.reference)
     badge = arguments.reference / "scorecard.svg"

@@ -7,7 +7,7 @@ FIRST = f"{RESULTS}/{TWICE.paper}/{TWICE.id}/seed-{SEEDS[0]}"
 
 def comparable(wildcards):
     """Nothing to make; a reference that is not there, or of other seeds, is said before training."""
-    from refashion import check  # it takes a while, and other targets need none of it
+    from refashion.judging import check  # it takes a while, and other targets need none of it
 
     try:
         check.load_environments(Path(REFERENCE), config)

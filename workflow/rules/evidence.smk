@@ -3,28 +3,41 @@
 
 import json
 
-LEVELS_CODE = ["workflow/refashion/diagnosis/levels.py", "workflow/refashion/layers.py"]
+LEVELS_CODE = [
+    "workflow/refashion/judging/levels.py",
+    "workflow/refashion/paper/layers.py",
+]
 DIAGNOSIS_CODE = [
     f"workflow/refashion/{module}.py"
     for module in (
-        "diagnosis/findings",
-        "diagnosis/levels",
-        "diagnosis/published",
-        "diagnosis/runs",
-        "evidence",
-        "wording",
+        "judging/diagnosis/findings",
+        "judging/levels",
+        "judging/diagnosis/published",
+        "judging/diagnosis/runs",
+        "judging/numbers",
+        "judging/statistics",
+        "results/summary",
+        "text",
+        "paper/settings",
+        "paper/images",
     )
 ]
 CLAIMS_CODE = [
     f"workflow/refashion/{module}.py"
     for module in (
-        "claims/checks",
-        "claims/forms",
-        "claims/verdicts",
-        "claims/words",
-        "diagnosis/levels",
-        "evidence",
-        "wording",
+        "paper/claims",
+        "judging/claims/forms",
+        "results/run",
+        "judging/claims/verdicts",
+        "paper/claim_words",
+        "report/claims",
+        "judging/levels",
+        "judging/numbers",
+        "judging/statistics",
+        "results/summary",
+        "text",
+        "paper/settings",
+        "paper/images",
     )
 ]
 
@@ -126,14 +139,18 @@ for paper in PAPERS:
 SCORECARD_CODE = [
     f"workflow/refashion/{module}.py"
     for module in (
-        "claims/verdicts",
-        "diagnosis/findings",
-        "evidence",
-        "figures/__init__",
-        "figures/scorecard",
-        "figures/shared",
-        "scorecard",
-        "wording",
+        "judging/claims/verdicts",
+        "judging/diagnosis/findings",
+        "judging/numbers",
+        "judging/statistics",
+        "results/summary",
+        "report/figures/__init__",
+        "report/figures/scorecard",
+        "report/figures/shared",
+        "judging/scorecard",
+        "text",
+        "paper/settings",
+        "paper/images",
     )
 ]
 

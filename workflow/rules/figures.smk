@@ -4,17 +4,19 @@
 import json
 
 FIGURES_CODE = [
-    f"workflow/refashion/figures/{module}.py"
+    f"workflow/refashion/report/figures/{module}.py"
     for module in ("__init__", "shared", "charts", "matrices", "images")
-] + ["workflow/refashion/wording.py"]
+] + ["workflow/refashion/text.py"]
 VERDICTS_CODE = [
     f"workflow/refashion/{module}.py"
     for module in (
-        "evidence",
-        "figures/__init__",
-        "figures/scorecard",
-        "figures/shared",
-        "figures/verdicts",
+        "judging/numbers",
+        "judging/statistics",
+        "results/summary",
+        "report/figures/__init__",
+        "report/figures/scorecard",
+        "report/figures/shared",
+        "report/figures/verdicts",
     )
 ]
 # What of a figure's entry is prose for the report; the rest is drawn.

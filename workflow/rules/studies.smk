@@ -6,7 +6,7 @@ import json
 STUDIED = [paper for paper in PAPERS if paper.studies]
 STUDIES_CODE = CLAIMS_CODE + [
     f"workflow/refashion/{module}.py"
-    for module in ("diagnosis/runs", "studies/comparison", "studies/readings")
+    for module in ("judging/diagnosis/runs", "judging/studies", "paper/studies")
 ]
 STUDIES_DRAWN = [
     f"{RESULTS}/figures/{paper.key}/{study.assumption}"
@@ -63,7 +63,7 @@ for paper in STUDIED:
             input:
                 compared=compared,
                 code=[
-                    f"workflow/refashion/figures/{module}.py"
+                    f"workflow/refashion/report/figures/{module}.py"
                     for module in ("__init__", "readings", "shared")
                 ],
             output:
@@ -114,15 +114,20 @@ rule report_studies:
         code=[
             f"workflow/refashion/{module}.py"
             for module in (
-                "claims/words",
-                "evidence",
-                "latex",
-                "provenance",
-                "reporting",
-                "studies/comparison",
-                "studies/document",
-                "studies/readings",
-                "wording",
+                "paper/claim_words",
+                "report/claims",
+                "judging/numbers",
+                "judging/statistics",
+                "results/summary",
+                "report/latex",
+                "results/provenance",
+                "report/page",
+                "judging/studies",
+                "report/studies",
+                "paper/studies",
+                "text",
+                "paper/settings",
+                "paper/images",
             )
         ],
     output:

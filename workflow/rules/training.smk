@@ -6,7 +6,9 @@
 
 from importlib.metadata import version
 
-TRAINING_CODE = [f"workflow/refashion/{module}.py" for module in TRAINING_MODULES]
+TRAINING_CODE = [
+    f"workflow/refashion/training/{module}.py" for module in TRAINING_MODULES
+]
 VERSIONS = {package: version(package) for package in ("torch", "numba", "numpy")}
 
 
@@ -61,7 +63,7 @@ for row in ROWS + STUDY_ROWS:
             row.name
         input:
             runs=expand(f"{folder}/seed-{{seed}}/metrics.json", seed=SEEDS),
-            code="workflow/refashion/evidence.py",
+            code="workflow/refashion/results/summary.py",
         output:
             f"{folder}/summary.json",
         log:

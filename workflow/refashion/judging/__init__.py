@@ -1,0 +1,1 @@
+"""What the runs say about what is published."""

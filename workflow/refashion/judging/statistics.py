@@ -1,0 +1,33 @@
+"""Intervals of Student's t."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+
+
+def prediction_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """Where one new run lies with probability ``level``, by Student's t; None for fewer than two.
+
+    It takes the runs for draws from one normal distribution: mean ± t · sd · √(1 + 1/n), with n - 1
+    degrees of freedom.
+    """
+    return _students_interval(values, level, 1 + 1 / max(len(values), 1))
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """The confidence interval of a mean, mean ± t · sd / √n; None for fewer than two values."""
+    return _students_interval(values, level, 1 / max(len(values), 1))
+
+
+def _students_interval(
+    values: Sequence[float], level: float, share: float
+) -> tuple[float, float] | None:
+    """mean ± t · √(share · variance)."""
+    if len(values) < 2:
+        return None
+    quantile = stdtrit(len(values) - 1, (1 + level) / 2)
+    half = float(quantile * np.std(values, ddof=1) * np.sqrt(share))
+    return float(np.mean(values)) - half, float(np.mean(values)) + half

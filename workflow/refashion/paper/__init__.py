@@ -1,0 +1,1 @@
+"""A paper's file as checked records."""

@@ -1,0 +1,96 @@
+"""What all figures share: colours and type, names of the classes, a row's runs, notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from refashion.results.files import run_folder
+
+WIDTH = 6.3  # inches: the text width of a printed page
+INK = "#222222"
+FAINT = "#8a8a8a"
+HAIRLINE = "#e3e3e3"
+# Okabe and Ito's palette, which colour-blind readers tell apart, less its yellow, faint on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+BLUE, VERMILION, *_ = PALETTE
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.labelsize": 7.5,
+    "axes.titlesize": 7.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "legend.handlelength": 2.4,
+    "lines.linewidth": 1.2,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+
+
+def completed_runs(
+    paper: Any, name: str, results_root: Path, seeds: Sequence[int]
+) -> tuple[list[dict], list[str]]:
+    """A row's completed runs (their metrics and ``folder``) and a note for every other seed.
+
+    ``name`` is the row's id or alias, whichever the figure has: notes call it as the figure does.
+    """
+    row = paper.row(name)
+    runs, notes = [], []
+    for seed in seeds:
+        folder = run_folder(results_root, row, seed)
+        file = folder / "metrics.json"
+        if not file.exists():
+            notes.append(f"{name}, seed {seed}: not run")
+            continue
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        if metrics["status"] == "completed":
+            runs.append(metrics | {"folder": folder})
+        else:
+            epoch = metrics.get("diverged_at_epoch")
+            at = "" if epoch is None else f" at epoch {epoch}"
+            notes.append(f"{name}, seed {seed}: diverged{at}, left out")
+    return runs, notes
+
+
+def over_seeds(runs: Sequence[Any]) -> str:
+    """What a number that is taken over these runs is."""
+    return f"mean of {len(runs)} seeds" if len(runs) > 1 else "one seed"
+
+
+def add_notes(drawn: Figure, notes: Sequence[str]) -> None:
+    """Notes at the foot of a figure of constrained layout, which becomes as much taller."""
+    if notes:
+        width, height = drawn.get_size_inches()
+        drawn.set_size_inches(width, height + 0.12 * (len(notes) + 1))
+        drawn.supxlabel("\n".join(notes), x=0.01, ha="left", color=FAINT, size=6.5)
+
+
+def leave_empty(axes: Axes, names: Sequence[str]) -> None:
+    """Nothing in an axes but a line that says why."""
+    text = f"no completed run of {', '.join(names)}"
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=FAINT)
+    axes.axis("off")

@@ -1,1 +1,0 @@
-"""Sensitivity studies: what other readings of what a paper leaves open would have given."""
