@@ -15,6 +15,7 @@ sys.path.insert(0, LIBRARY)
 
 from refashion import TRAINING_MODULES
 from refashion.paper import across, papers
+from refashion.paper.config import validate_config
 from refashion.errors import UserError
 from refashion.paper import studies as readings
 
@@ -29,14 +30,14 @@ configfile: "config.yaml"
 
 
 try:
-    config = papers.validate_config(config)
-    PAPERS = papers.load_papers(config, Path(workflow.basedir))
+    CONFIG = validate_config(config)
+    PAPERS = papers.load_papers(CONFIG, Path(workflow.basedir))
     across.load(Path(workflow.basedir), PAPERS)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-SCALE = config["scale"]
-SEEDS = config["seeds"]
+SCALE = CONFIG.scale
+SEEDS = list(CONFIG.seeds)
 ROWS = [row for paper in PAPERS for row in paper.rows]
 STUDY_ROWS = [row for paper in PAPERS for row in paper.study_rows]
 RESULTS = f"results/{SCALE}"
@@ -47,6 +48,16 @@ AGAIN = "-again"
 FORMATS = ["html", "tex"] + (["pdf"] if shutil.which("latexmk") else [])
 # The report of all papers, and each paper's own, by the names of their files.
 DOCUMENTS = {"report": PAPERS} | {paper.key: [paper] for paper in PAPERS}
+
+
+def config_of(keys):
+    """The configuration of these papers alone, as the verbs take it."""
+    return CONFIG.model_copy(update={"papers": tuple(keys)}).model_dump_json()
+
+
+def plain(records):
+    """Records as JSON, for the parameters of a rule."""
+    return [record.model_dump(mode="json") for record in records]
 
 
 wildcard_constraints:

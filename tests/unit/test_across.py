@@ -1,5 +1,6 @@
 """What several papers say: statements refer to claims that are there, and show their verdicts."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,8 +9,10 @@ from refashion.errors import UserError
 from refashion.paper import across, papers
 
 ROOT = Path(__file__).parents[2]
-ONE = SimpleNamespace(key="one2020", claims=[{"id": "one-P01"}, {"id": "one-P02"}])
-TWO = SimpleNamespace(key="two2021", claims=[{"id": "two-P01"}])
+ONE = SimpleNamespace(
+    key="one2020", claims=[SimpleNamespace(id="one-P01"), SimpleNamespace(id="one-P02")]
+)
+TWO = SimpleNamespace(key="two2021", claims=[SimpleNamespace(id="two-P01")])
 
 
 @pytest.fixture
@@ -34,13 +37,8 @@ def test_a_statement_has_the_claims_of_the_papers_that_are_run_in_their_order(wr
         "    against: {two2021: [two-P01]}\n"
     )
     (statement,) = across.load(root, [TWO, ONE])
-    assert statement == {
-        "text": "So it is",
-        "claims": [
-            {"paper": "two2021", "claim": "two-P01", "against": True},
-            {"paper": "one2020", "claim": "one-P02", "against": False},
-        ],
-    }
+    said = (across.Said("two2021", "two-P01", True), across.Said("one2020", "one-P02", False))
+    assert statement == across.Statement("So it is", said)
 
 
 def test_what_one_paper_alone_says_is_none_of_several(write):
@@ -69,7 +67,7 @@ def test_what_one_paper_alone_says_is_none_of_several(write):
 def test_a_mistake_is_said_with_file_key_and_way_out(write, text, complaint):
     with pytest.raises(UserError) as error:
         across.load(write(text), [ONE, TWO])
-    assert f"workflow/across.yaml: {complaint}" in str(error.value)
+    assert re.fullmatch(rf"workflow/across\.yaml:2: {re.escape(complaint)}.*", str(error.value))
 
 
 def test_every_statement_is_about_claims_that_are_tested():
@@ -77,8 +75,6 @@ def test_every_statement_is_about_claims_that_are_tested():
     every = [papers.load_paper(file) for file in sorted(folder.glob("*.yaml"))]
     statements = across.load(ROOT, every)
     assert len(statements) == (ROOT / across.FILE).read_text().count("  - text:")
-    tested = {
-        (paper.key, claim["id"]) for paper in every for claim in paper.claims if "test" in claim
-    }
+    tested = {(paper.key, claim.id) for paper in every for claim in paper.claims if claim.test}
     for statement in statements:
-        assert {(said["paper"], said["claim"]) for said in statement["claims"]} <= tested
+        assert {(said.paper, said.claim) for said in statement.claims} <= tested

@@ -19,18 +19,18 @@ def pixels(whole):
 
 def _said(assumption: str, paper: str = "caprari2025") -> str:
     assumptions = papers.load_paper(FOLDER / f"{paper}.yaml").assumptions
-    entry = next(entry for entry in assumptions if entry["id"] == assumption)
+    entry = next(entry for entry in assumptions if entry.id == assumption)
     return " ".join(f"{entry['why']} {entry['alternatives']}".split())
 
 
 def _claim(name: str) -> dict:
     keys = {"cap": "caprari2025", "och": "ochotorena2023", "bor": "borgnino2023"}
     claims = papers.load_paper(FOLDER / f"{keys[name[:3]]}.yaml").claims
-    return next(claim for claim in claims if claim["id"] == name)
+    return next(claim for claim in claims if claim.id == name)
 
 
 def _why(claim: str) -> str:
-    return " ".join(_claim(claim)["why"].split())
+    return " ".join(_claim(claim).why.split())
 
 
 def _zero_output(pixels, mean, std):
@@ -83,7 +83,7 @@ def test_a14_and_cap_p01_quote_what_the_floors_differ_by_in_the_order_of_the_dat
 
 def test_a14_and_cap_p02_quote_what_the_printed_errors_differ_by():
     tables = papers.load_paper(FOLDER / "caprari2025.yaml").tables[:3]
-    lines = [line["published"] for table in tables for line in table["lines"]]
+    lines = [line.published for table in tables for line in table.lines]
     differences = [line["train_error"] - line["val_error"] for line in lines]
     assert f"differ by {np.mean(differences):.4f} on average" in _said("A14")
     furthest = max(abs(difference - 0.0025) for difference in differences)
@@ -98,14 +98,14 @@ def test_palacio_a1_and_och_p05_quote_what_stripes_cost(pixels):
     """Three rows and columns that are alike for all images leave at least their variance."""
     variance = pixels[1].var(axis=0)
     variance[:25, :25] = 0
-    for text in (_said("A1", "palacio2025"), _claim("och-P05")["text"]):
+    for text in (_said("A1", "palacio2025"), _claim("och-P05").text):
         assert f"{variance.mean():.4f}" in text
 
 
 def test_bor_p07_takes_a_quarter_of_the_error_of_the_mean_image(pixels):
     train, test = pixels
     quarter = np.square(test - train.mean(axis=0)).mean() / 4
-    levels = [part["level"] for part in _claim("bor-P07")["test"] if "level" in part]
+    levels = [part.level for part in _claim("bor-P07").test if "level" in part.model_fields_set]
     assert levels[-1] == pytest.approx(quarter, abs=5e-5)
     assert str(levels[-1]) in _why("bor-P07")
 

@@ -7,6 +7,7 @@ import pytest
 from refashion.judging.claims import forms, verdicts
 from refashion.paper import papers
 from refashion.paper.layers import Linear
+from refashion.paper.spec import EarlyStopping, Encoder, Normalisation, Split
 from refashion.results.run import Run
 
 FOLDER = Path(__file__).parents[2] / "workflow/papers"
@@ -44,38 +45,38 @@ def test_ochotorenas_models_have_the_printed_settings():
     assert [row.id for row in paper.rows] == list(OCHOTORENA_SETTINGS)
     for row in paper.rows:
         spec = row.spec
-        settings = (spec["parameters"]["latent"], spec["dropout"], spec["batch_size"])
-        settings += (spec["optimizer"], spec["learning_rate"])
+        settings = (spec.parameters["latent"], spec.dropout, spec.batch_size)
+        settings += (spec.optimizer, spec.learning_rate)
         assert settings == OCHOTORENA_SETTINGS[row.id]
-        assert spec["epsilon"] == (1e-8 if spec["optimizer"] == "adam" else None)
-        assert spec["early_stopping"] == {"patience": 5, "min_delta": 0.0}
-        assert spec["epochs"] == 40
+        assert spec.as_json()["epsilon"] == (1e-8 if spec.optimizer == "adam" else None)
+        assert spec.early_stopping == EarlyStopping(patience=5, min_delta=0.0)
+        assert spec.epochs == 40
 
 
 def test_ochotorenas_classifiers_reuse_the_printed_encoders_and_only_model_8_freezes_it():
     paper = load("ochotorena2023")
-    assert {row.id: (row.encoder, row.spec["parameters"]["final"]) for row in paper.rows[4:]} == {
-        "m5": ({"row": "m1", "frozen": False}, "relu"),
-        "m6": ({"row": "m2", "frozen": False}, "relu"),
-        "m7": ({"row": "m4", "frozen": False}, "relu"),
-        "m8": ({"row": "m4", "frozen": True}, "none"),
+    assert {row.id: (row.encoder, row.spec.parameters["final"]) for row in paper.rows[4:]} == {
+        "m5": (Encoder(row="m1", frozen=False), "relu"),
+        "m6": (Encoder(row="m2", frozen=False), "relu"),
+        "m7": (Encoder(row="m4", frozen=False), "relu"),
+        "m8": (Encoder(row="m4", frozen=True), "none"),
     }
 
 
 def test_ochotorenas_numbers_are_the_printed_ones():
     paper = load("ochotorena2023")
-    table = next(table for table in paper.tables if table["id"] == "table-3")
+    table = next(table for table in paper.tables if table.id == "table-3")
     lines = [
         " ".join(
-            [line["row"]]
-            + [f"{line['published'][key]:.{metric['digits']}f}" for key, metric in metrics.items()]
+            [line.row]
+            + [f"{line.published[key]:.{metric.digits}f}" for key, metric in metrics.items()]
         )
-        for metrics in [table["metrics"]]
-        for line in table["lines"]
+        for metrics in [table.metrics]
+        for line in table.lines
     ]
     assert lines == [line.strip() for line in OCHOTORENA_RESULTS.strip().splitlines()]
-    others = [line for other in paper.tables if other is not table for line in other["lines"]]
-    assert all(line["published"] == {} for line in others)
+    others = [line for other in paper.tables if other is not table for line in other.lines]
+    assert all(line.published == {} for line in others)
 
 
 # ---- palacio2025 --------------------------------------------------------------------------------
@@ -90,8 +91,8 @@ def test_ochotorenas_numbers_are_the_printed_ones():
 )
 def test_palacios_matrices_are_the_printed_ones(row, right, recalls):
     """Figure 9: every line has the 1,000 test images of a class."""
-    matrices = {matrix["row"]: matrix for matrix in load("palacio2025").confusion_matrices}
-    counts = np.array(matrices[row]["published"])
+    matrices = {matrix.row: matrix for matrix in load("palacio2025").confusion_matrices}
+    counts = np.array(matrices[row].published)
     assert counts.sum(1).tolist() == [1000] * 10
     assert np.diag(counts).tolist() == recalls
     assert np.trace(counts) == right
@@ -100,13 +101,13 @@ def test_palacios_matrices_are_the_printed_ones(row, right, recalls):
 @pytest.mark.parametrize("name", ["pal-P08", "pal-P09", "pal-P10", "pal-P18"])
 def test_what_palacio_says_of_the_matrices_holds_in_the_printed_ones(name):
     paper = load("palacio2025")
-    claim = next(claim for claim in paper.claims if claim["id"] == name)
+    claim = next(claim for claim in paper.claims if claim.id == name)
     runs = {}
     for matrix in paper.confusion_matrices:
-        counts = np.array(matrix["published"])
+        counts = np.array(matrix.published)
         accuracy = {"val_accuracy": np.trace(counts) / counts.sum()}
-        metrics = {"row": matrix["row"], "status": "completed", "kept": accuracy}
-        runs[matrix["row"]] = Run(metrics | {"confusion": counts.tolist()})
+        metrics = {"row": matrix.row, "status": "completed", "kept": accuracy}
+        runs[matrix.row] = Run(metrics | {"confusion": counts.tolist()})
     for part in verdicts.parts_of(claim, paper):
         assert min(forms.effects(part, runs).values()) > 0
 
@@ -132,10 +133,11 @@ def test_palacios_rows_differ_from_their_base_in_one_setting():
     paper = load("palacio2025")
     for row in paper.rows:
         base = paper.row("ae-base" if row.task == "reconstruction" else "clf-pre")
+        plain, of_base = row.spec.as_json(), base.spec.as_json()
         changed = [
             key
-            for key in row.spec
-            if row.spec[key] != base.spec[key] and key not in ("momentum", "epsilon")
+            for key in plain
+            if plain[key] != of_base[key] and key not in ("momentum", "epsilon")
         ]
         if row is base:
             assert changed == []
@@ -146,11 +148,11 @@ def test_palacios_rows_differ_from_their_base_in_one_setting():
         else:
             assert len(changed) == 1, row.id
     base = paper.row("ae-base").spec
-    assert (base["parameters"]["latent"], base["dropout"], base["batch_size"]) == (64, 0.2, 100)
-    assert (base["optimizer"], base["learning_rate"], base["epochs"]) == ("adam", 0.001, 30)
-    assert base["split"] == {"train": 50_000, "validation": 0}
-    assert all(row.encoder["frozen"] for row in paper.rows if row.encoder)
-    assert all(row.spec["epochs"] == 20 for row in paper.rows if row.task == "classification")
+    assert (base.parameters["latent"], base.dropout, base.batch_size) == (64, 0.2, 100)
+    assert (base.optimizer, base.learning_rate, base.epochs) == ("adam", 0.001, 30)
+    assert base.split == Split(train=50_000, validation=0)
+    assert all(row.encoder.frozen for row in paper.rows if row.encoder)
+    assert all(row.spec.epochs == 20 for row in paper.rows if row.task == "classification")
 
 
 # ---- borgnino2023 and magallanes2022 ------------------------------------------------------------
@@ -164,18 +166,18 @@ def test_fully_connected_networks_differ_in_their_hidden_layer_alone(
     key, epochs, optimizer, batch_size, dropout
 ):
     rows = [row for row in load(key).rows if not row.variant_of]
-    assert [row.spec["parameters"]["hidden"] for row in rows] == [64, 128, 256, 512]
+    assert [row.spec.parameters["hidden"] for row in rows] == [64, 128, 256, 512]
     for row in rows:
         spec = row.spec
-        assert (spec["epochs"], spec["optimizer"], spec["batch_size"], spec["dropout"]) == (
+        assert (spec.epochs, spec.optimizer, spec.batch_size, spec.dropout) == (
             epochs,
             optimizer,
             batch_size,
             dropout,
         )
-        assert spec["normalisation"] == {"mean": 0.0, "std": 1.0}
+        assert spec.normalisation == Normalisation(mean=0.0, std=1.0)
 
 
 def test_borgnino_holds_out_validation_images_and_tests_on_others():
     spec = load("borgnino2023").row("h64").spec
-    assert spec["split"] == {"train": 50_000, "validation": 10_000}
+    assert spec.split == Split(train=50_000, validation=10_000)

@@ -7,8 +7,12 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refashion.errors import UserError
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Config
 
 DATASET = Path("results/dataset/paper.safetensors")
 
@@ -16,10 +20,26 @@ DATASET = Path("results/dataset/paper.safetensors")
 # do without.
 
 
+def _config(arguments: argparse.Namespace) -> Config:
+    from refashion.paper.config import Config
+
+    return Config.model_validate_json(arguments.config)
+
+
 def fetch_dataset(arguments: argparse.Namespace) -> None:
     from refashion.training import dataset
 
     dataset.fetch(arguments.sources, arguments.folder or None, arguments.out)
+
+
+def schema(arguments: argparse.Namespace) -> None:
+    from refashion.paper.across import AcrossFile
+    from refashion.paper.config import Config
+    from refashion.paper.papers import PaperFile
+    from refashion.paper.schema import write_schema
+
+    for model, name in ((PaperFile, "paper"), (Config, "config"), (AcrossFile, "across")):
+        write_schema(model, arguments.out / f"{name}.schema.json")
 
 
 def subset(arguments: argparse.Namespace) -> None:
@@ -109,7 +129,7 @@ def figure(arguments: argparse.Namespace) -> None:
     from refashion.report import figures
 
     paper = papers.load_paper(arguments.paper)
-    drawn = next(entry for entry in paper.figures if entry["id"] == arguments.figure)
+    drawn = next(entry for entry in paper.figures if entry.id == arguments.figure)
     figures.draw(
         paper,
         drawn,
@@ -127,11 +147,11 @@ def draw_verdicts(arguments: argparse.Namespace) -> None:
     from refashion.report import figures
     from refashion.results.summary import load_summaries
 
-    config, paper = json.loads(arguments.config), papers.load_paper(arguments.paper)
+    config, paper = _config(arguments), papers.load_paper(arguments.paper)
     summaries = load_summaries(paper, arguments.results)
-    numbers = judged.published_numbers(paper, summaries, config["margins"])
+    numbers = judged.published_numbers(paper, summaries, config.margins)
     outs = arguments.out_svg, arguments.out_pdf
-    figures.draw_verdicts(paper.key, numbers, config["scale"], *outs)
+    figures.draw_verdicts(paper.key, numbers, config.scale, *outs)
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -139,14 +159,14 @@ def report(arguments: argparse.Namespace) -> None:
     from refashion.report import page as reporting
     from refashion.results import provenance
 
-    config = json.loads(arguments.config)
+    config = _config(arguments)
     root = Path.cwd()
     covered = papers.load_papers(config, root)
     context = reporting.build_context(
         config,
         covered,
         arguments.results,
-        config["scale"],
+        config.scale,
         provenance.describe_run(root),
         across.load(root, covered),
     )
@@ -158,13 +178,13 @@ def scorecard(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
     from refashion.report import figures
 
-    config = json.loads(arguments.config)
+    config = _config(arguments)
     grades = {
-        paper.key: scorecard.grade_paper(paper, arguments.results, config["margins"])
+        paper.key: scorecard.grade_paper(paper, arguments.results, config.margins)
         for paper in papers.load_papers(config, Path.cwd())
     }
-    seeds = dict.fromkeys(grades, config["seeds"])
-    card = scorecard.make_card(grades, config["scale"], seeds)
+    seeds = dict.fromkeys(grades, config.seeds)
+    card = scorecard.make_card(grades, config.scale, seeds)
     arguments.out.write_text(json.dumps(card, indent=2) + "\n")
     arguments.out_badge.write_text(scorecard.badge(card))
     figures.draw_scorecard(card, arguments.out_svg, arguments.out_pdf)
@@ -175,13 +195,13 @@ def studies(arguments: argparse.Namespace) -> None:
     from refashion.judging import studies as comparison
     from refashion.paper import papers
 
-    config, paper = json.loads(arguments.config), papers.load_paper(arguments.paper)
+    config, paper = _config(arguments), papers.load_paper(arguments.paper)
     found = comparison.evaluate(
         paper,
         arguments.results,
-        config["seeds"],
+        config.seeds,
         levels.load(paper, arguments.results),
-        config["margins"],
+        config.margins,
     )
     arguments.out.write_text(json.dumps(found, indent=2) + "\n")
 
@@ -202,12 +222,12 @@ def report_studies(arguments: argparse.Namespace) -> None:
     from refashion.report import studies as document
     from refashion.results import provenance
 
-    config, root = json.loads(arguments.config), Path.cwd()
+    config, root = _config(arguments), Path.cwd()
     context = document.build_context(
         config,
         papers.load_papers(config, root),
         arguments.results,
-        config["scale"],
+        config.scale,
         provenance.describe_run(root),
     )
     outs = arguments.out_html, arguments.out_tex
@@ -220,11 +240,11 @@ def reference(arguments: argparse.Namespace) -> None:
     from refashion.results import provenance
     from refashion.results.reference import write_reference
 
-    config = json.loads(arguments.config)
+    config = _config(arguments)
     paper = papers.load_paper(arguments.paper)
     run = provenance.describe_run(Path.cwd())
-    write_reference(paper, arguments.results, config["seeds"], run, arguments.out)
-    graded = scorecard.grade_paper(paper, arguments.results, config["margins"])
+    write_reference(paper, arguments.results, config.seeds, run, arguments.out)
+    graded = scorecard.grade_paper(paper, arguments.results, config.margins)
     kept = arguments.out.with_suffix("") / scorecard.KEPT_AS
     kept.write_text(json.dumps(graded, indent=1) + "\n")
 
@@ -234,7 +254,7 @@ def check(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
     from refashion.results import provenance
 
-    config = json.loads(arguments.config)
+    config = _config(arguments)
     row, first, again = arguments.repeated
     found = check.make_check(
         [
@@ -242,7 +262,7 @@ def check(arguments: argparse.Namespace) -> None:
             for paper in papers.load_papers(config, Path.cwd())
         ],
         {"run": row, "differ": check.compare_bits(Path(first), Path(again))},
-        config["scale"],
+        config.scale,
         provenance.describe_run(Path.cwd()),
     )
     said = check.to_markdown(found)
@@ -302,6 +322,9 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("--sources", nargs="+", required=True, help="in the order of trial")
     fetch.add_argument("--folder", nargs="?", help="where the source 'folder' looks")
     fetch.add_argument("--out", type=Path, required=True)
+
+    forms = verb(schema, "Write the JSON schemas by which editors complete and check YAML.")
+    forms.add_argument("--out", type=Path, default=Path("workflow/schemas"))
 
     part = verb(subset, "Write the first images of each class as a small data set.")
     part.add_argument("--dataset", type=Path, required=True)

@@ -7,10 +7,12 @@ FIRST = f"{RESULTS}/{TWICE.paper}/{TWICE.id}/seed-{SEEDS[0]}"
 
 def comparable(wildcards):
     """Nothing to make; a reference that is not there, or of other seeds, is said before training."""
-    from refashion.judging import check  # it takes a while, and other targets need none of it
+    from refashion.judging import (
+        check,
+    )  # it takes a while, and other targets need none of it
 
     try:
-        check.load_environments(Path(REFERENCE), config)
+        check.load_environments(Path(REFERENCE), CONFIG)
     except UserError as error:
         raise WorkflowError(str(error)) from None
     return []
@@ -35,7 +37,7 @@ rule check:
         # and check.md are no outputs: those of a job that fails are removed, and then they are read.
         reference=REFERENCE,
         results=RESULTS,
-        config=json.dumps(config),
+        config=CONFIG.model_dump_json(),
         twice=f"{TWICE.name}, seed {SEEDS[0]}",
         first=FIRST,
         again=FIRST + AGAIN,

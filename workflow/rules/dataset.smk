@@ -13,8 +13,8 @@ rule fetch_dataset:
         mem_mb=1000,
         runtime=30,
     params:
-        sources=config["dataset"]["sources"],
-        folder=config["dataset"]["folder"] or "",
+        sources=list(CONFIG.dataset.sources),
+        folder=CONFIG.dataset.folder or "",
     shell:
         "python -m refashion fetch-dataset --sources {params.sources} --folder {params.folder:q}"
         " --out {output.tensors} > {log} 2>&1"
@@ -34,8 +34,8 @@ rule subset_dataset:
         mem_mb=1000,
         runtime=10,
     params:
-        train=config["scales"]["smoke"]["train_images"],
-        test=config["scales"]["smoke"]["test_images"],
+        train=CONFIG.scales.smoke.train_images,
+        test=CONFIG.scales.smoke.test_images,
     shell:
         "python -m refashion subset --dataset {input.tensors} --train-images {params.train}"
         " --test-images {params.test} --out {output.tensors} > {log} 2>&1"

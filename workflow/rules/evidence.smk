@@ -66,7 +66,7 @@ for paper in PAPERS:
             runtime=10,
         params:
             paper=paper.file,
-            specs={row.id: row.spec for row in paper.rows + paper.study_rows},
+            specs={row.id: row.spec.as_json() for row in paper.rows + paper.study_rows},
             layers={row.id: repr(row.network) for row in paper.rows + paper.study_rows},
         shell:
             "python -m refashion levels --paper {params.paper} --dataset {input.dataset}"
@@ -94,8 +94,8 @@ for paper in PAPERS:
             runtime=10,
         params:
             paper=paper.file,
-            tables=paper.tables,
-            matrices=paper.confusion_matrices,
+            tables=plain(paper.tables),
+            matrices=plain(paper.confusion_matrices),
             results=RESULTS,
             seeds=SEEDS,
         shell:
@@ -126,7 +126,9 @@ for paper in PAPERS:
             paper=paper.file,
             # Place, text and reason are prose for the report.
             tested=[
-                {key: claim.get(key) for key in ("id", "test", "needs", "untestable")}
+                claim.model_dump(
+                    mode="json", include={"id", "test", "needs", "untestable"}
+                )
                 for claim in paper.claims
             ],
             results=RESULTS,
@@ -176,9 +178,9 @@ rule scorecard:
         mem_mb=500,
         runtime=10,
     params:
-        config=json.dumps(config),
+        config=CONFIG.model_dump_json(),
         results=RESULTS,
-        published=[(paper.tables, paper.confusion_matrices) for paper in PAPERS],
+        published=[plain(paper.tables + paper.confusion_matrices) for paper in PAPERS],
     shell:
         "python -m refashion scorecard --config {params.config:q} --results {params.results}"
         " --out {output.card} --out-badge {output.badge} --out-svg {output.svg}"

@@ -20,23 +20,22 @@ VERDICTS_CODE = [
     )
 ]
 # What of a figure's entry is prose for the report; the rest is drawn.
-PROSE = ("label", "caption", "shows")
+PROSE = {"label", "caption", "shows"}
 
 
 for paper in PAPERS:
     for figure in paper.figures:
-        rows = [paper.row(row) for row in figure["rows"]]
+        rows = [paper.row(row) for row in figure.rows]
         published = [
             matrix
             for matrix in paper.confusion_matrices
-            if figure["kind"] == "confusion_difference"
-            and paper.row(matrix["row"]) in rows
+            if figure.kind == "confusion_difference" and paper.row(matrix.row) in rows
         ]
-        stem = f"{RESULTS}/figures/{paper.key}/{figure['id']}"
+        stem = f"{RESULTS}/figures/{paper.key}/{figure.id}"
 
         rule:
             name:
-                f"draw_{paper.key}_{figure['id'].replace('-', '_')}"
+                f"draw_{paper.key}_{figure.id.replace('-', '_')}"
             input:
                 runs=[
                     f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
@@ -49,16 +48,16 @@ for paper in PAPERS:
                 svg=f"{stem}.svg",
                 pdf=f"{stem}.pdf",
             log:
-                f"{LOGS}/draw/{paper.key}_{figure['id']}.log",
+                f"{LOGS}/draw/{paper.key}_{figure.id}.log",
             localrule: True
             resources:
                 mem_mb=500,
                 runtime=10,
             params:
                 paper=paper.file,
-                figure=figure["id"],
-                drawn={key: figure[key] for key in figure if key not in PROSE},
-                published=published,
+                figure=figure.id,
+                drawn=figure.model_dump(mode="json", exclude=PROSE),
+                published=plain(published),
                 results=RESULTS,
                 scale=SCALE,
                 seeds=SEEDS,
@@ -90,8 +89,8 @@ for paper in PAPERS:
                 runtime=10,
             params:
                 paper=paper.file,
-                published=(paper.tables, paper.confusion_matrices),
-                config=json.dumps(config | {"papers": [paper.key]}),
+                published=plain(paper.tables + paper.confusion_matrices),
+                config=config_of([paper.key]),
                 results=RESULTS,
             shell:
                 "python -m refashion draw-verdicts --paper {params.paper}"

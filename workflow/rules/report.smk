@@ -35,7 +35,7 @@ REPORT_CODE = [
 for document, covered in DOCUMENTS.items():
     rows = [row for paper in covered for row in paper.rows]
     drawn = [
-        f"{RESULTS}/figures/{paper.key}/{figure['id']}"
+        f"{RESULTS}/figures/{paper.key}/{figure.id}"
         for paper in covered
         for figure in paper.figures
     ]
@@ -73,7 +73,7 @@ for document, covered in DOCUMENTS.items():
             mem_mb=500,
             runtime=10,
         params:
-            config=json.dumps(config | {"papers": [paper.key for paper in covered]}),
+            config=config_of([paper.key for paper in covered]),
             results=RESULTS,
         shell:
             "python -m refashion report --config {params.config:q} --results {params.results}"
@@ -137,8 +137,8 @@ for paper in PAPERS:
             runtime=10,
         params:
             paper=paper.file,
-            published=(paper.tables, paper.confusion_matrices),
-            config=json.dumps(config | {"papers": [paper.key]}),
+            published=plain(paper.tables + paper.confusion_matrices),
+            config=config_of([paper.key]),
             results=RESULTS,
         shell:
             "python -m refashion reference --paper {params.paper} --config {params.config:q}"

@@ -43,12 +43,12 @@ for paper in STUDIED:
         params:
             paper=paper.file,
             studies=[repr(study) for study in paper.studies],
-            published=(paper.tables, paper.confusion_matrices),
+            published=plain(paper.tables + paper.confusion_matrices),
             tested=[
-                {key: claim.get(key) for key in ("id", "test", "needs")}
+                claim.model_dump(mode="json", include={"id", "test", "needs"})
                 for claim in paper.claims
             ],
-            config=json.dumps(config | {"papers": [paper.key]}),
+            config=config_of([paper.key]),
             results=RESULTS,
         shell:
             "python -m refashion studies --paper {params.paper} --config {params.config:q}"
@@ -140,7 +140,7 @@ rule report_studies:
         mem_mb=500,
         runtime=10,
     params:
-        config=json.dumps(config),
+        config=CONFIG.model_dump_json(),
         results=RESULTS,
     shell:
         "python -m refashion report-studies --config {params.config:q}"

@@ -15,7 +15,7 @@ VERSIONS = {package: version(package) for package in ("torch", "numba", "numpy")
 for row in ROWS + STUDY_ROWS:
     folder = f"{RESULTS}/{row.paper}/{row.id}"
     run = f"{folder}/seed-{{seed}}{{again}}"
-    donor = row.encoder["row"] if row.encoder else None
+    donor = row.encoder.row if row.encoder else None
 
     rule:
         name:
@@ -47,9 +47,9 @@ for row in ROWS + STUDY_ROWS:
         params:
             paper=row.file,
             row=row.id,
-            spec=row.spec,
+            spec=row.spec.as_json(),
             layers=[repr(layer) for layer in row.network.layers],
-            epochs=config["scales"][SCALE]["epochs"] or row.spec["epochs"],
+            epochs=CONFIG.chosen.epochs or row.spec.epochs,
             seed="{seed}",
             out=run,
             versions=VERSIONS,
@@ -86,7 +86,7 @@ for row in ROWS + STUDY_ROWS:
 
 for row in ROWS + STUDY_ROWS:
     if any(
-        other.encoder and other.encoder["row"] == row.id for other in ROWS + STUDY_ROWS
+        other.encoder and other.encoder.row == row.id for other in ROWS + STUDY_ROWS
     ):
         run = f"{RESULTS}/{row.paper}/{row.id}/seed-{{seed}}"
 

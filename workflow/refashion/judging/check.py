@@ -10,6 +10,7 @@ from typing import Any
 from refashion.errors import UserError
 from refashion.judging import scorecard
 from refashion.judging.claims.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
+from refashion.paper.config import Config, Tolerance
 from refashion.results.files import read_json
 from refashion.results.summary import EPOCHS
 from refashion.text import listed
@@ -58,7 +59,7 @@ def numbers_of(run: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
 
 
 def compare_run(
-    reference: Mapping[str, Any], measured: Mapping[str, Any], tolerances: Mapping[str, Any]
+    reference: Mapping[str, Any], measured: Mapping[str, Any], tolerances: Tolerance
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """One run against the reference's, both as their ``metrics.json``.
 
@@ -89,7 +90,7 @@ def compare_run(
         if (metric, at) not in here:
             drift.append(_drift(name, _said(value), "not measured"))
             continue
-        now, tolerance = here.pop((metric, at)), tolerances[kind_of(metric)]
+        now, tolerance = here.pop((metric, at)), getattr(tolerances, kind_of(metric))
         line = {
             "metric": metric,
             "at": at,
@@ -204,7 +205,7 @@ def _kinds_of_runs(graded: Mapping[str, Any]) -> set[str]:
 
 
 def compare_paper(
-    paper: Any, results_root: Path, reference: Path, config: Mapping[str, Any]
+    paper: Any, results_root: Path, reference: Path, config: Config
 ) -> dict[str, Any]:
     """All runs and verdicts of a paper against its reference.
 
@@ -225,7 +226,7 @@ def compare_paper(
             several learns at once which do not fit.
     """
     made = load_environments(reference, config)[paper.key]
-    tolerances = config["tolerances"][config["scale"]]
+    tolerances = config.tolerance
     compared, drift = [], []
     kept = {file.parent.parent.name for file in reference.glob(f"{paper.key}/*/*/metrics.json")}
     here = [row.id for row in paper.rows]
@@ -234,18 +235,18 @@ def compare_paper(
             there = ("there", "not there") if row in kept else ("not there", "there")
             drift.append({"row": row, "seed": None, **_drift("row", *there)})
             continue
-        for seed in config["seeds"]:
+        for seed in config.seeds:
             file = Path(paper.key) / row / f"seed-{seed}" / "metrics.json"
             lines, differs = compare_run(
                 _load(reference / file), _load(results_root / file), tolerances
             )
             compared += [{"row": row, "seed": seed, **line} for line in lines]
             drift += [{"row": row, "seed": seed, **line} for line in differs]
-    graded = scorecard.grade_paper(paper, results_root, config["margins"])
+    graded = scorecard.grade_paper(paper, results_root, config.margins)
     changed, allowed = compare_verdicts(
         _load(reference / paper.key / scorecard.KEPT_AS),
         graded,
-        tolerances["verdict"],
+        tolerances.verdict,
         # Of all rows: a claim is of several, and a paper's runs share one machine.
         same_metrics=not drift and all(line["deviation"] == 0 for line in compared),
     )
@@ -261,7 +262,7 @@ def compare_paper(
     }
 
 
-def load_environments(reference: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def load_environments(reference: Path, config: Config) -> dict[str, dict[str, Any]]:
     """Where the reference of each of the configuration's papers was made, by the papers' keys.
 
     Raises:
@@ -269,24 +270,24 @@ def load_environments(reference: Path, config: Mapping[str, Any]) -> dict[str, d
             the configuration that checks its paper.
     """
     made, problems = {}, []
-    for key in config["papers"]:
+    for key in config.papers:
         file = reference / f"{key}.json"
         try:
             environment = _load(file)
         except UserError as error:
             problems.append(str(error))
             continue
-        if sorted(environment["seeds"]) == sorted(config["seeds"]):
+        if sorted(environment["seeds"]) == sorted(config.seeds):
             made[key] = environment
         else:
             kept = _with_commas(environment["seeds"])
             problems.append(
-                f"{file}: seeds: {kept}, and this run has {_with_commas(config['seeds'])}; "
+                f"{file}: seeds: {kept}, and this run has {_with_commas(config.seeds)}; "
                 f"check it by {_call([key], kept, config)}, "
                 "or keep this run by `make accept`"
             )
     if problems and made:
-        fits = _call(made, _with_commas(config["seeds"]), config)
+        fits = _call(made, _with_commas(config.seeds), config)
         problems.append(f"what has this run's seeds is checked by {fits}")
     if problems:
         raise UserError("\n".join(problems))
@@ -297,9 +298,9 @@ def _with_commas(items: Iterable[Any]) -> str:
     return ",".join(map(str, items))
 
 
-def _call(keys: Iterable[str], seeds: str, config: Mapping[str, Any]) -> str:
+def _call(keys: Iterable[str], seeds: str, config: Config) -> str:
     """The call that checks these papers. With the scale, as ``--config`` takes another's place."""
-    chosen = f"papers={_with_commas(keys)} seeds={seeds} scale={config['scale']}"
+    chosen = f"papers={_with_commas(keys)} seeds={seeds} scale={config.scale}"
     return f"snakemake --cores all --config {chosen} -- check"
 
 

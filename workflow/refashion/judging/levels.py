@@ -49,9 +49,9 @@ def describe(paper: Any, dataset: Dataset) -> dict[str, Any]:
     for row in (*paper.rows, *paper.study_rows):
         what = {
             "task": row.task,
-            "normalisation": row.spec["normalisation"],
+            "normalisation": row.spec.normalisation.model_dump(),
             "output_range": [_bound(end) for end in row.network.output_range],
-            "batch_size": row.spec["batch_size"],
+            "batch_size": row.spec.batch_size,
         }
         same = protocols.setdefault(json.dumps(what, sort_keys=True), what | {"rows": []})
         same["rows"].append(row.id)
@@ -209,7 +209,7 @@ def images_of(row: Any, metric: str) -> str:
     """``train`` or ``test``: the images that a row's ``metric`` is measured on, or drawn from."""
     if metric.startswith(("train", "running")):
         return "train"
-    if metric.startswith("test") or not row.spec["split"]["validation"]:
+    if metric.startswith("test") or not row.spec.split.validation:
         return "test"
     return "train"
 

@@ -7,11 +7,14 @@ computed for tables and report is computed here; templates and figures only show
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from refashion.judging.statistics import prediction_interval
+from refashion.paper.config import Margins
+from refashion.paper.tables import Column
 from refashion.results.summary import precision, recall, statistics
 from refashion.text import rounded
 
@@ -24,8 +27,20 @@ MARGINS = {
     ("reconstruction", "epochs"): "epochs",
     ("classification", "epochs"): "epochs",
 }
+# The one number that is taken from a confusion matrix.
+OF_A_MATRIX = Column(
+    label="Accuracy of the matrix", metric="val_accuracy", at="kept", unit="percent", digits=2
+)
 # What a number can be, by its unit: no interval goes beyond it.
 POSSIBLE = {"loss": (0.0, np.inf), "percent": (0.0, 100.0), "epochs": (0.0, np.inf)}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a number is printed, if not in a table."""
+
+    id: str
+    label: str
 
 
 def judge(number: Mapping[str, Any], margin: float) -> str:
@@ -60,15 +75,15 @@ def compare_table(
     difference is taken from that line's published number, while its own ``published`` is None.
     """
     lines = []
-    for line in table["lines"]:
-        row = paper.row(line["row"])
+    for line in table.lines:
+        row = paper.row(line.row)
         variants = [
             other
             for other in paper.rows
             if other.variant_of and paper.row(other.variant_of).id == row.id
         ]
         lines += [
-            _compare(each, table, summaries, line["published"], row) for each in (row, *variants)
+            _compare(each, table, summaries, line.published, row) for each in (row, *variants)
         ]
     return lines
 
@@ -80,9 +95,9 @@ def _compare(
     ours = row is not printed
     summary = summaries.get(row.id)
     numbers = {}
-    for key, metric in table["metrics"].items():
-        measured = ((summary or {}).get(metric["at"]) or {}).get(metric["metric"])
-        number = _beside(published.get(key), measured, metric["unit"], metric["digits"])
+    for key, metric in table.metrics.items():
+        measured = ((summary or {}).get(metric.at) or {}).get(metric.metric)
+        number = _beside(published.get(key), measured, metric.unit, metric.digits)
         if _is_told(row, metric):
             number["difference"] = None
         numbers[key] = number | {"published": None} if ours else number
@@ -91,7 +106,7 @@ def _compare(
 
 def _is_told(row: Any, metric: Mapping[str, Any]) -> bool:
     """Whether a row is told the number, so that to find it says nothing: the epoch to keep."""
-    return (metric["metric"], metric["at"]) == ("epoch", "kept") and row.spec["keep"] != "best"
+    return (metric.metric, metric.at) == ("epoch", "kept") and row.spec.keep != "best"
 
 
 def _beside(
@@ -130,9 +145,9 @@ def compare_confusion(
         the mean over seeds for as many images of each class as the paper has, and ``difference``,
         measured minus published (both None if nothing was measured).
     """
-    row = paper.row(matrix["row"])
+    row = paper.row(matrix.row)
     summary = summaries.get(row.id) or {}
-    published = np.array(matrix["published"], float)
+    published = np.array(matrix.published, float)
     shares = {"recall": recall(published), "precision": precision(published)}
     measured = difference = None
     if summary.get("confusion"):
@@ -141,7 +156,7 @@ def compare_confusion(
         difference = measured - published
     return {
         "id": f"confusion-{row.id}",
-        "label": matrix["label"],
+        "label": matrix.label,
         "row": row,
         "summary": summaries.get(row.id),
         "accuracy": _beside(
@@ -164,7 +179,7 @@ def compare_confusion(
 
 
 def published_numbers(
-    paper: Any, summaries: Mapping[str, dict], margins: Mapping[str, Mapping[str, Any]]
+    paper: Any, summaries: Mapping[str, dict], margins: Margins
 ) -> list[dict[str, Any]]:
     """Every published number: table, row, metric, comparison, margin, verdict and reason.
 
@@ -175,7 +190,7 @@ def published_numbers(
     ``collapsed``, see :func:`refashion.judging.diagnosis.findings.with_collapsed`.
     """
     numbers = [
-        number | {"table": table, "row": line["row"], "metric": table["metrics"][key]}
+        number | {"table": table, "row": line["row"], "metric": table.metrics[key]}
         for table in paper.tables
         for line in compare_table(paper, table, summaries)
         for key, number in line["numbers"].items()
@@ -183,13 +198,13 @@ def published_numbers(
     ]
     for matrix in paper.confusion_matrices:
         compared = compare_confusion(paper, matrix, summaries)
-        metric = {"label": "Accuracy of the matrix", "metric": "val_accuracy", "at": "kept"}
-        table = {name: compared[name] for name in ("id", "label")}
+        metric = OF_A_MATRIX
+        table = Place(compared["id"], compared["label"])
         numbers.append(
             compared["accuracy"] | {"table": table, "row": compared["row"], "metric": metric}
         )
     for number in numbers:
-        margin = margins[MARGINS[number["row"].task, number["unit"]]]["margin"]
+        margin = getattr(margins, MARGINS[number["row"].task, number["unit"]]).margin
         difference = number["difference"]
         number["margin"] = margin
         number["verdict"] = judge(number, margin)
@@ -241,7 +256,7 @@ def _largest(members: list[dict], count: int) -> list[dict]:
     """The largest first, and a number that two tables print alike only once."""
     seen, largest = set(), []
     for member in sorted(members, key=lambda member: -abs(member["difference"])):
-        what = (member["row"].id, member["metric"]["metric"], member["metric"]["at"])
+        what = (member["row"].id, member["metric"].metric, member["metric"].at)
         if (*what, member["published"]) not in seen:
             seen.add((*what, member["published"]))
             largest.append(member)

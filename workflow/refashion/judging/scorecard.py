@@ -12,6 +12,7 @@ from refashion.errors import UserError
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import VERDICTS, published_numbers
+from refashion.paper.config import Margins
 from refashion.results.files import read_json
 from refashion.results.summary import load_summaries
 from refashion.text import NONE, listed
@@ -45,10 +46,10 @@ def grade(
     return {
         "numbers": [
             {
-                "table": number["table"]["id"],
+                "table": number["table"].id,
                 "row": number["row"].id,
-                "metric": number["metric"]["metric"],
-                "at": number["metric"]["at"],
+                "metric": number["metric"].metric,
+                "at": number["metric"].at,
                 **{key: number[key] for key in ("published", "mean", "n", "verdict")},
                 "within_margin": number["within_margin"],
             }
@@ -65,7 +66,7 @@ def grade(
 
 
 def grade_paper(
-    paper: Any, results_root: Path, margins: Mapping[str, Mapping[str, Any]]
+    paper: Any, results_root: Path, margins: Margins
 ) -> dict[str, list[dict[str, Any]]]:
     """:func:`grade` from what a run left under ``results_root``, ``results/<scale>``.
 
@@ -76,7 +77,7 @@ def grade_paper(
     judged = verdicts.load(paper, results_root)
     return grade(
         published_numbers(paper, summaries, margins),
-        [judged[claim["id"]] for claim in paper.claims],
+        [judged[claim.id] for claim in paper.claims],
         findings.load(paper, results_root),
     )
 

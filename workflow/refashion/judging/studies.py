@@ -16,7 +16,10 @@ import numpy as np
 from refashion.judging import numbers as judged
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis.runs import excess_over_floor
+from refashion.paper.claims import Claim, Part
+from refashion.paper.config import Margins
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
+from refashion.paper.tables import Table
 from refashion.results.files import read_json
 from refashion.results.run import Run, read_runs
 from refashion.results.summary import load_summaries
@@ -64,8 +67,8 @@ class Measured:
                     )
                     for row in self.paper.rows
                 ),
-                tables=[_table_as(table, reading) for table in self.paper.tables],
-                claims=[_claim_as(claim, reading) for claim in self.paper.claims],
+                tables=tuple(_table_as(table, reading) for table in self.paper.tables),
+                claims=tuple(_claim_as(claim, reading) for claim in self.paper.claims),
                 studies=(),
             ),
             _renamed(self.summaries, names),
@@ -89,33 +92,35 @@ def _levels_as(levels: Mapping[str, Any], names: Mapping[str, str]) -> dict[str,
     return levels | {"protocols": [p | {"rows": renamed(p["rows"])} for p in protocols]}
 
 
-def _table_as(table: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
-    return table | {
-        "metrics": {
-            key: metric | {name: reading.named(metric[name]) for name in ("metric", "at")}
-            for key, metric in table["metrics"].items()
-        }
+def _table_as(table: Table, reading: Reading) -> Table:
+    metrics = {
+        key: column.model_copy(
+            update={name: reading.named(getattr(column, name)) for name in ("metric", "at")}
+        )
+        for key, column in table.metrics.items()
     }
+    return table.model_copy(update={"metrics": metrics})
 
 
-def _claim_as(claim: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
-    def part_as(part: Mapping[str, Any]) -> dict[str, Any]:
+def _claim_as(claim: Claim, reading: Reading) -> Claim:
+    def part_as(part: Mapping[str, Any]) -> Part:
         named = {key: reading.named(part[key]) for key in ("at", "since", "minus") if key in part}
         metric = part.get("metric")
         if isinstance(metric, list):
             named["metric"] = [reading.named(each) for each in metric]
         elif metric is not None:
             named["metric"] = reading.named(metric)
-        return part | named
+        return Part.model_validate({**part, **named})
 
-    return claim | {"test": [part_as(part) for part in claim["test"]]} if "test" in claim else claim
+    parts = tuple(part_as(part.plain()) for part in claim.test)
+    return claim.model_copy(update={"test": parts})
 
 
 # ---- one reading --------------------------------------------------------------------------------
 
 
 def published_numbers(
-    measured: Measured, rows: Sequence[str], margins: Mapping[str, Mapping[str, Any]]
+    measured: Measured, rows: Sequence[str], margins: Margins
 ) -> list[dict[str, Any]]:
     """Every published number of these rows beside what was measured.
 
@@ -128,7 +133,7 @@ def published_numbers(
     """
     lines = excess_over_floor(measured.paper, measured.levels, measured.summaries)
     excess = {
-        (line["row"], line["metric"]["metric"], line["metric"]["at"], line["published"]["error"]): {
+        (line["row"], line["metric"].metric, line["metric"].at, line["published"]["error"]): {
             whose: line[whose] and line[whose]["excess"] for whose in ("published", "measured")
         }
         for line in lines
@@ -137,11 +142,11 @@ def published_numbers(
     kept = ("unit", "digits", "published", "mean", "sd", "n", "values", "interval", "difference")
     numbers = []
     for number in judged.published_numbers(measured.paper, measured.summaries, margins):
-        row, metric, at = number["row"], number["metric"]["metric"], number["metric"]["at"]
+        row, metric, at = number["row"], number["metric"].metric, number["metric"].at
         if row.id not in rows:
             continue
         numbers.append(
-            {"row": row.id, "table": number["table"]["label"], "label": number["metric"]["label"]}
+            {"row": row.id, "table": number["table"].label, "label": number["metric"].label}
             | {"metric": metric, "at": at, "task": row.task}
             | {name: number[name] for name in (*kept, "verdict", "reason")}
             | {"excess": excess.get((row.id, metric, at, number["published"]))}
@@ -211,11 +216,11 @@ def _fates(study: Study, reading: Reading | None, summaries: Mapping[str, dict])
 def evaluate_claims(measured: Measured, claims: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The verdicts on the claims with these ids, by id."""
     wanted = set(claims)
-    tested = [claim for claim in measured.paper.claims if claim["id"] in wanted]
+    tested = [claim for claim in measured.paper.claims if claim.id in wanted]
     judged = verdicts.evaluate_claims(
         replace(measured.paper, claims=tested), measured.runs, measured.levels["measured"]
     )
-    return {claim["id"]: claim for claim in judged}
+    return {claim.id: claim for claim in judged}
 
 
 def flips(
@@ -266,9 +271,7 @@ def _in_how_many(judged: Mapping[str, Any]) -> str:
 # ---- studies ------------------------------------------------------------------------------------
 
 
-def compare(
-    study: Study, measured: Measured, margins: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+def compare(study: Study, measured: Measured, margins: Margins) -> dict[str, Any]:
     """One study, as JSON can hold it.
 
     Returns:
@@ -277,7 +280,7 @@ def compare(
         :func:`published_numbers`), ``distances``, ``flips`` and ``untested`` (see the functions of
         these names); and ``closest``, see :func:`closest`.
     """
-    claims = [claim["id"] for claim in claims_about(study.rows, measured.paper)]
+    claims = [claim.id for claim in claims_about(study.rows, measured.paper)]
     as_taken = evaluate_claims(measured, claims)
     read = [(None, measured), *((reading, measured.read_as(reading)) for reading in study.readings)]
     numbers = [published_numbers(under, study.rows, margins) for _, under in read]
@@ -346,7 +349,7 @@ def evaluate(
     results_root: Path,
     seeds: Sequence[int],
     levels: Mapping[str, Any],
-    margins: Mapping[str, Mapping[str, Any]],
+    margins: Margins,
 ) -> list[dict[str, Any]]:
     """Every study of a paper, as :func:`compare` returns it.
 

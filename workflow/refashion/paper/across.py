@@ -3,50 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from refashion.paper.checked_yaml import Problems, check_schema, read_yaml, unknown
-from refashion.paper.papers import PAPERS_FOLDER, available_papers
+from pydantic import Field, ValidationError
+
+from refashion.paper.papers import PAPERS_FOLDER, Paper, available_papers
+from refashion.paper.problems import Problems, explain, unknown
+from refashion.paper.record import Distinct, Many, Record, Text
+from refashion.paper.yaml_file import line_of, read_yaml
 
 FILE = Path("workflow/across.yaml")
 
+ClaimIds = Annotated[Distinct[str], Field(min_length=1)]
+ByPaper = Annotated[dict[str, ClaimIds], Field(min_length=1)]
 
-def load(root: Path, papers: Sequence[Any]) -> list[dict[str, Any]]:
+
+class Entry(Record):
+    """A statement of the file, and by paper the claims that say it, or speak against it."""
+
+    text: Text
+    claims: ByPaper
+    against: ByPaper = Field(default_factory=dict)
+
+
+class AcrossFile(Record):
+    """What several papers say."""
+
+    statements: Annotated[Many[Entry], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A paper's claim; ``against``: that it holds speaks against the statement."""
+
+    paper: str
+    claim: str
+    against: bool
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What several papers say, and the claims in which they do, in the papers' order."""
+
+    text: str
+    claims: tuple[Said, ...]
+
+
+def load(root: Path, papers: Sequence[Paper]) -> list[Statement]:
     """The statements of ``workflow/across.yaml`` that two or more of these papers are about.
 
     Args:
         root: the repository.
         papers: those that are run; claims of others are left out.
 
-    Returns:
-        For each its ``text`` and ``claims``, in the order of ``papers``: ``paper`` and ``claim``,
-        the key and the id; and ``against``, whether that the claim holds speaks against the
-        statement.
-
     Raises:
         UserError: the file cannot be read, or has a paper or a claim that there is not.
     """
-    problems = Problems(str(FILE))
-    data = read_yaml(Path(root) / FILE)
-    check_schema(data, "across", problems)
+    file = Path(root) / FILE
+    problems, data = Problems(str(FILE), partial(line_of, file)), read_yaml(file)
+    try:
+        entries = AcrossFile.model_validate(data).statements
+    except ValidationError as error:
+        explain(AcrossFile, data, error, problems)
+        entries = ()
     problems.raise_if_any()
     files = available_papers(root)
-    loaded = {paper.key: [claim["id"] for claim in paper.claims] for paper in papers}
-    statements = []
-    for index, entry in enumerate(data["statements"]):
-        for side in ("claims", "against"):
-            _check(entry.get(side, {}), f"statements[{index}].{side}", files, loaded, problems)
-        claims = [
-            {"paper": key, "claim": name, "against": side == "against"}
-            for key in loaded
-            for side in ("claims", "against")
-            for name in entry.get(side, {}).get(key, ())
-        ]
-        if len({claim["paper"] for claim in claims}) > 1:
-            statements.append({"text": entry["text"], "claims": claims})
+    loaded = {paper.key: [claim.id for claim in paper.claims] for paper in papers}
+    for index, entry in enumerate(entries):
+        for side, named in (("claims", entry.claims), ("against", entry.against)):
+            _check(named, f"statements[{index}].{side}", files, loaded, problems)
     problems.raise_if_any()
-    return statements
+    statements = [Statement(entry.text, _said(entry, list(loaded))) for entry in entries]
+    return [each for each in statements if len({said.paper for said in each.claims}) > 1]
+
+
+def _said(entry: Entry, papers: Sequence[str]) -> tuple[Said, ...]:
+    return tuple(
+        Said(key, name, against)
+        for key in papers
+        for against, named in ((False, entry.claims), (True, entry.against))
+        for name in named.get(key, ())
+    )
 
 
 def _check(

@@ -1,15 +1,22 @@
-"""Tests of claims, checked against the rows that they name; what they mean is in forms.py."""
+"""The claims of a paper and the tests of them, checked against the rows that they name.
+
+What a form means is in :mod:`refashion.judging.claims.forms`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from refashion.paper.checked_yaml import Problems, show, unknown
-from refashion.paper.exhibits import unmeasured
+from pydantic import Field, PrivateAttr, model_validator
+
 from refashion.paper.images import CLASS_NAMES
-from refashion.paper.rows import Row
+from refashion.paper.metric import CURVES, Curve, Metric, Moment, named
+from refashion.paper.problems import show, unknown
+from refashion.paper.record import Distinct, Id, Many, Record, Text, allowed
+from refashion.paper.sheet import Sheet
+from refashion.paper.spec import Row
 
 
 class Keys(NamedTuple):
@@ -54,65 +61,129 @@ OF_CLASSES = ("best_recalled", "worst_recalled", "taken_for", "largest_confusion
 THRESHOLDS = ("level", "factor", "margin", "by", "share", "count")
 
 
+# What a claim may be about: also numbers of the classes, of the outputs and of the training.
+Measure = Annotated[named(*CURVES, *METRICS), allowed("the name of a metric")]
+Ids = Annotated[Distinct[Id], Field(min_length=1)]
+ClassName = named(*CLASS_NAMES)
+Classes = Annotated[Distinct[ClassName], Field(min_length=1)]
+Threshold = Annotated[float, Field(gt=0)]
+Yes = Annotated[Literal[True], allowed("true")]
+
+
+class Part(Record):
+    """A part of a claim's test: a form over named rows and a metric."""
+
+    form: named(*FORMS)
+    no: Annotated[Yes | None, Field(alias="not")] = None
+    row: Id | None = None
+    rows: Ids = ()
+    among: Ids = ()
+    metric: Annotated[
+        Measure | Annotated[Distinct[Measure], Field(min_length=2)],
+        allowed("the name of a metric, or a list of them"),
+    ] = ""
+    at: Moment = "best"
+    since: Moment = "best"
+    minus: Curve = ""
+    relative: Yes | None = None
+    epochs: Annotated[
+        Distinct[Annotated[int, Field(ge=0)]],
+        Field(min_length=2),
+        allowed("a list of two epochs or more"),
+    ] = ()
+    class_: Annotated[ClassName, Field(alias="class")] = ""
+    as_: Annotated[ClassName, Field(alias="as")] = ""
+    classes: Classes = ()
+    sets: Annotated[Many[Classes], Field(min_length=1)] = ()
+    count: Annotated[int, Field(ge=1)] = 1
+    over: Literal["mean", "median", "max"] = "mean"
+    edge: Annotated[int, Field(ge=1, le=14)] = 1
+    level: Annotated[
+        float | Literal["zero", "mean_image"], allowed("a number, zero or mean_image")
+    ] = 0.0
+    factor: Threshold = 1.0
+    margin: Threshold = 1.0
+    by: Threshold = 1.0
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep(cls, data: Any, handler: Any) -> Part:
+        part = handler(data)
+        if isinstance(data, dict):
+            part._written = data
+        return part
+
+    def plain(self) -> dict[str, Any]:
+        """As it is written."""
+        return dict(self._written)
+
+
+class Claim(Record):
+    """What a paper says: tested by its parts, or said to be untestable."""
+
+    id: Annotated[
+        str,
+        Field(pattern=r"^[a-z]+-P[0-9]{2}$"),
+        allowed("lower-case letters, -P and two digits, as cap-P01"),
+    ]
+    place: Text
+    text: Text
+    test: Annotated[Many[Part], Field(min_length=1)] = ()
+    needs: Annotated[int, Field(ge=1)] | None = None
+    """How many of the parts must hold, if not all."""
+    why: Text | None = None
+    """Why the thresholds are what they are."""
+    untestable: Text | None = None
+
+
 def metrics_of(part: Mapping[str, Any]) -> list[str]:
     """The metrics that a part is about; it says the same of each."""
     metric = part.get("metric", [])
     return [metric] if isinstance(metric, str) else list(metric)
 
 
-def check_claims(
-    claims: list[tuple[int, dict]],
-    rows: Mapping[int, Row],
-    names: Mapping[str, int],
-    problems: Problems,
-) -> None:
-    """Every part's keys fit its form and metric, and its rows have what it asks for.
-
-    ``claims`` are entries of the right form with their indices; ``rows`` and ``names`` as for
-    :mod:`refashion.paper.exhibits`.
-    """
-    for index, claim in claims:
-        at = f"claims[{index}]"
-        parts = claim.get("test", [])
+def check_claims(claims: Mapping[int, Claim], sheet: Sheet) -> None:
+    """Every part's keys fit its form and metric, and its rows have what it asks for."""
+    for index, claim in claims.items():
+        at, problems = f"claims[{index}]", sheet.problems
         for key in ("needs", "why"):
-            if key in claim and not parts:
-                problems.add(f"{at}.{key}", f"{show(claim[key])} without test; allowed: beside it")
-        if parts and "untestable" in claim:
+            if (given := getattr(claim, key)) is not None and not claim.test:
+                problems.add(f"{at}.{key}", f"{show(given)} without test; allowed: beside it")
+        if claim.test and claim.untestable:
             problems.add(f"{at}.untestable", "stands beside test; allowed: one of the two")
-        _check_needs(claim, at, problems)
-        _check_reason(claim, at, problems)
-        for position, part in enumerate(parts):
-            for key, text in _misfits(part, rows, names):
+        _check_needs(claim, at, sheet)
+        _check_reason(claim, at, sheet)
+        for position, part in enumerate(claim.test):
+            for key, text in _misfits(part.plain(), sheet.rows, sheet.names):
                 problems.add(f"{at}.test[{position}].{key}", text)
 
 
-def _check_needs(claim: Mapping[str, Any], at: str, problems: Problems) -> None:
-    if "needs" not in claim or "test" not in claim:
+def _check_needs(claim: Claim, at: str, sheet: Sheet) -> None:
+    if claim.needs is None or not claim.test:
         return
-    for position, part in enumerate(claim["test"]):
-        if len(metrics_of(part)) > 1:
-            problems.add(
-                f"{at}.test[{position}].metric",
-                f"{show(part['metric'])} are several parts; allowed beside needs: one metric",
-            )
-    if claim["needs"] >= len(claim["test"]):
-        problems.add(
-            f"{at}.needs",
-            f"{claim['needs']} of {len(claim['test'])} parts; allowed: fewer than there are "
-            "(all of them are needed if it is left out)",
-        )
+    for position, part in enumerate(claim.test):
+        if len(metrics_of(part.plain())) > 1:
+            said = f"{show(list(part.metric))} are several parts; allowed beside needs: one metric"
+            sheet.problems.add(f"{at}.test[{position}].metric", said)
+    if claim.needs >= len(claim.test):
+        said = f"{claim.needs} of {len(claim.test)} parts; allowed: fewer than there are"
+        sheet.problems.add(f"{at}.needs", f"{said} (all of them are needed if it is left out)")
 
 
-def _check_reason(claim: Mapping[str, Any], at: str, problems: Problems) -> None:
+def _check_reason(claim: Claim, at: str, sheet: Sheet) -> None:
+    parts = [part.plain() for part in claim.test]
     numbers = [
         key
-        for part in claim.get("test", [])
+        for part in parts
         for key in THRESHOLDS
         if part.get(key) and not isinstance(part[key], str)
     ]
-    if numbers and "why" not in claim:
+    if numbers and claim.why is None:
         said = ", ".join(dict.fromkeys(numbers))
-        problems.add(f"{at}.why", f"is missing; needed here, beside a threshold: {said}")
+        sheet.problems.add(f"{at}.why", f"is missing; needed here, beside a threshold: {said}")
 
 
 def _misfits(
@@ -232,14 +303,12 @@ def _unfit(part: Mapping[str, Any], row: Row) -> Iterator[str]:
         yield f"is a {row.task}; allowed: a reconstruction"
     for metric in (*metrics, *([part["minus"]] if "minus" in part else [])):
         if metric not in METRICS:
-            yield from unmeasured(row, metric)
+            yield from Metric.of(metric).lacking(row)
     epochs = [part.get("at"), part.get("since"), *part.get("epochs", ())]
-    known = (
-        row.spec["snapshots"] if "snapshot_loss" in metrics else range(1, row.spec["epochs"] + 1)
-    )
+    known = [*row.spec.snapshots] if "snapshot_loss" in metrics else range(1, row.spec.epochs + 1)
     for epoch in epochs:
         if isinstance(epoch, int) and epoch not in known:
-            allowed = f"1 to {row.spec['epochs']}" if isinstance(known, range) else show(known)
+            allowed = f"1 to {row.spec.epochs}" if isinstance(known, range) else show(known)
             yield f"has no {metrics[0]} of epoch {epoch}; allowed: {allowed}"
     if isinstance(part.get("level"), str) and row.task != "reconstruction":
         yield f"is a {row.task}; allowed beside {part['level']}: a reconstruction"

@@ -1,28 +1,29 @@
-"""Papers and configuration as checked data: from YAML to rows that can be trained.
+"""A paper's file as checked records, from YAML to rows that can be trained.
 
-Everything that is wrong is said at once, a line a problem: file, key, value and what is allowed.
-Free of torch, so that a whole workflow is checked before its first job starts.
+Everything that is wrong is said at once, a line a problem: file, line, key, value and what is
+allowed. Free of torch, so that a whole workflow is checked before its first job starts.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
 
 from refashion.errors import UserError
-from refashion.paper.checked_yaml import Problems, check_schema, read_yaml, show, unknown
-from refashion.paper.claims import check_claims
-from refashion.paper.exhibits import (
-    check_confusion_matrices,
-    check_figures,
-    check_tables,
-    check_unique_ids,
-)
+from refashion.paper.claims import Claim, check_claims
+from refashion.paper.config import CONFIG_FILE, Config
+from refashion.paper.figures import Figure, check_figures
+from refashion.paper.problems import Problems, explain, show, unknown
+from refashion.paper.record import Many, Record, Text, Url, allowed
 from refashion.paper.rows import (
-    Row,
+    Defaults,
+    Entry,
+    Origin,
     build_rows,
     check_encoders,
     check_names,
@@ -30,36 +31,109 @@ from refashion.paper.rows import (
     check_variants,
     with_donors,
 )
-from refashion.paper.studies import Study, build_studies
+from refashion.paper.sheet import Sheet
+from refashion.paper.spec import Row
+from refashion.paper.studies import Study, StudyEntry, build_studies
+from refashion.paper.tables import (
+    ConfusionMatrix,
+    Table,
+    check_confusion_matrices,
+    check_tables,
+)
+from refashion.paper.yaml_file import line_of, read_yaml
 
-CONFIG_FILE = "config.yaml"
 PAPERS_FOLDER = Path("workflow/papers")
+
+
+class Citation(Record):
+    """Who wrote what, when and where."""
+
+    authors: Annotated[Many[Text], Field(min_length=1)]
+    title: Text
+    date: Annotated[
+        str,
+        Field(pattern=r"^[0-9]{4}(-[0-9]{2}){0,2}$"),
+        allowed("a date: 2025, 2025-02 or 2025-02-12"),
+    ]
+    journal: Text | None = None
+    course: Text | None = None
+    institution: Text | None = None
+    place: Text | None = None
+    url: Url | None = None
+    doi: Text | None = None
+    code: Url | None = None
+
+
+class Protocol(Record):
+    """How every row was trained and measured, in prose."""
+
+    data: Text | None = None
+    normalisation: Text
+    loss: Text
+    optimiser: Text | None = None
+    epochs: Text
+    training_error: Text
+    averaging: Text
+    seeds: Text | None = None
+
+
+class Assumption(Record):
+    """A choice that the paper leaves open."""
+
+    id: Annotated[str, Field(pattern=r"^A[1-9][0-9]*$"), allowed("A and a number, as A1")]
+    question: Text
+    taken: Text
+    why: Text
+    alternatives: Text
+    evidence: Literal["stated", "inferred", "default"]
+
+
+class PaperFile(Record):
+    """A paper as data."""
+
+    key: Annotated[
+        str,
+        Field(pattern=r"^[a-z][a-z0-9_]*$"),
+        allowed(
+            "the name of the file without .yaml; lower-case letters, digits and _, a letter first"
+        ),
+    ]
+    citation: Citation
+    protocol: Protocol
+    defaults: Defaults
+    rows: Annotated[Many[Entry], Field(min_length=1)]
+    tables: Many[Table]
+    confusion_matrices: Many[ConfusionMatrix] = ()
+    assumptions: Many[Assumption]
+    figures: Many[Figure]
+    claims: Many[Claim]
+    studies: Many[StudyEntry] = ()
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's file, checked. What is neither row, study, citation nor protocol is as in the YAML.
+    """A paper's file, checked. What is neither row nor study is as in the file.
 
     ``rows`` are all that a report needs; the readings of the studies train ``study_rows``.
     """
 
     key: str
     file: str
-    citation: dict[str, Any]
-    protocol: dict[str, str]
+    citation: Citation
+    protocol: Protocol
     rows: tuple[Row, ...]
-    tables: list[dict[str, Any]]
-    confusion_matrices: list[dict[str, Any]]
-    figures: list[dict[str, Any]]
-    assumptions: list[dict[str, str]]
-    claims: list[dict[str, Any]]
+    tables: tuple[Table, ...]
+    confusion_matrices: tuple[ConfusionMatrix, ...]
+    figures: tuple[Figure, ...]
+    assumptions: tuple[Assumption, ...]
+    claims: tuple[Claim, ...]
     studies: tuple[Study, ...] = ()
 
     @property
     def prints_numbers(self) -> bool:
         """Whether a measured number can be set beside a published one."""
-        lines = [line for table in self.tables for line in table["lines"]]
-        return bool(self.confusion_matrices) or any(line["published"] for line in lines)
+        lines = [line for table in self.tables for line in table.lines]
+        return bool(self.confusion_matrices) or any(line.published for line in lines)
 
     @property
     def study_rows(self) -> tuple[Row, ...]:
@@ -80,6 +154,28 @@ class Paper:
         raise UserError(f"{self.file}: rows: {unknown(name, names, 'row')}")
 
 
+# ---- one file -----------------------------------------------------------------------------------
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """The parts of a file that have the right form: later checks meet no others."""
+
+    data: Mapping[str, Any]
+    broken: set[tuple]
+
+    def entries(self, section: str, model: type[R]) -> dict[int, R]:
+        """By index the entries of a section."""
+        entries = self.data.get(section)
+        return {
+            index: model.model_validate(entry)
+            for index, entry in enumerate(entries if isinstance(entries, list) else [])
+            if (section, index) not in self.broken
+        }
+
+
 def load_paper(path: Path | str) -> Paper:
     """Read and check one paper's file.
 
@@ -87,54 +183,73 @@ def load_paper(path: Path | str) -> Paper:
         UserError: the file cannot be read or anything in it is wrong; a line for every problem.
     """
     path = Path(path)
-    problems = Problems(str(path))
+    problems = Problems(str(path), partial(line_of, path))
     data = read_yaml(path)
-    broken = check_schema(data, "paper", problems)
-
-    def sound(section: str) -> list[tuple[int, dict]]:
-        """(index, entry) of the entries that have the right form: later checks meet no others."""
-        entries = data.get(section)
-        entries = enumerate(entries if isinstance(entries, list) else [])
-        return [(i, entry) for i, entry in entries if (section, i) not in broken]
-
+    broken: set[tuple] = set()
+    file = None
+    try:
+        file = PaperFile.model_validate(data)
+    except ValidationError as error:
+        broken = explain(PaperFile, data, error, problems)
     if isinstance(data.get("key"), str) and data["key"] != path.stem:
         problems.add("key", f"{show(data['key'])} is not the file's name, {path.stem!r}")
-    entries = [] if ("defaults",) in broken else sound("rows")
-    rows = build_rows(data, entries, str(path), problems)
-    names = check_names(data, problems)
-    check_encoders(sound("rows"), rows, names, problems)
-    check_same_settings(rows, problems)
-    check_variants(sound("rows"), rows, names, problems)
-    tables, figures = sound("tables"), sound("figures")
-    check_tables(tables, rows, names, problems)
-    matrices = sound("confusion_matrices")
-    check_confusion_matrices(matrices, rows, names, problems)
-    printed = {names.get(matrix["row"]) for _, matrix in matrices}
-    check_figures(figures, rows, names, printed, problems)
-    check_claims(sound("claims"), rows, names, problems)
-    # Tables and figures share the anchors of one report.
-    check_unique_ids({"tables": tables, "figures": figures}, problems)
-    for section in ("assumptions", "claims"):
-        check_unique_ids({section: sound(section)}, problems)
-    right = {
-        section: [entry for _, entry in sound(section)]
-        for section in ("tables", "assumptions", "claims")
-    }
-    studies = build_studies(data | right, sound("studies"), rows, names, str(path), problems)
+    sheet, studies = _check(_Sound(data, broken), path, problems)
     problems.raise_if_any()
-    return Paper(
-        key=data["key"],
-        file=str(path),
-        citation=data["citation"],
-        protocol=data["protocol"],
-        rows=with_donors(rows, names),
-        tables=data["tables"],
-        confusion_matrices=data.get("confusion_matrices", []),
-        figures=data["figures"],
-        assumptions=data["assumptions"],
-        claims=data["claims"],
-        studies=studies,
-    )
+    assert file is not None  # else there are problems
+    sections = ("key", "citation", "protocol", "tables", "confusion_matrices", "figures")
+    as_written = {name: getattr(file, name) for name in (*sections, "assumptions", "claims")}
+    return Paper(file=str(path), rows=with_donors(sheet), studies=studies, **as_written)
+
+
+def _check(sound: _Sound, path: Path, problems: Problems) -> tuple[Sheet, tuple[Study, ...]]:
+    """Whether what the parts of a file say fits together; its rows and its studies."""
+    data, names = sound.data, check_names(sound.data, problems)
+    entries = {}
+    origin = None
+    if "defaults" in data and ("defaults",) not in sound.broken:
+        entries = sound.entries("rows", Entry)
+        origin = Origin(str(data.get("key")), str(path), Defaults.model_validate(data["defaults"]))
+    rows = build_rows(origin, entries, problems) if origin else {}
+    sheet = Sheet(rows, names, problems)
+    sheet = replace(sheet, rows=check_encoders(sound.entries("rows", Entry), sheet))
+    check_same_settings(sheet)
+    check_variants(sound.entries("rows", Entry), sheet)
+    tables = sound.entries("tables", Table)
+    check_tables(tables, sheet)
+    matrices = sound.entries("confusion_matrices", ConfusionMatrix)
+    check_confusion_matrices(matrices, sheet)
+    figures = sound.entries("figures", Figure)
+    check_figures(figures, {names.get(matrix.row) for matrix in matrices.values()}, sheet)
+    claims = sound.entries("claims", Claim)
+    check_claims(claims, sheet)
+    assumptions = sound.entries("assumptions", Assumption)
+    # Tables and figures share the anchors of one report.
+    for sections in (
+        {"tables": tables, "figures": figures},
+        {"assumptions": assumptions},
+        {"claims": claims},
+    ):
+        check_unique_ids(sections, problems)
+    studies = sound.entries("studies", StudyEntry)
+    if origin is None:
+        return sheet, ()
+    known = {assumption.id for assumption in assumptions.values()}
+    return sheet, build_studies(studies, known, entries, (tables, claims), origin, sheet)
+
+
+def check_unique_ids(sections: Mapping[str, Mapping[int, Any]], problems: Problems) -> None:
+    """No id stands twice, over all sections that are given."""
+    first: dict[str, str] = {}
+    for section, entries in sections.items():
+        for index, entry in entries.items():
+            at = f"{section}[{index}].id"
+            other = first.setdefault(entry.id, at)
+            if other != at:
+                said = f"{show(entry.id)} is taken by {other}; allowed: an id of its own"
+                problems.add(at, said)
+
+
+# ---- all of them --------------------------------------------------------------------------------
 
 
 def available_papers(root: Path) -> list[str]:
@@ -142,20 +257,18 @@ def available_papers(root: Path) -> list[str]:
     return sorted(file.stem for file in (Path(root) / PAPERS_FOLDER).glob("*.yaml"))
 
 
-def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
-    """Read and check the papers that a checked configuration names, in its order.
+def load_papers(config: Config, root: Path) -> list[Paper]:
+    """Read and check the papers that a configuration names, in its order.
 
-    Args:
-        config: as :func:`validate_config` returns it.
-        root: the repository. Paths are kept relative to the working directory where it lies
-            above them, so that they are the same on every machine.
+    ``root`` is the repository. Paths are kept relative to the working directory where it lies above
+    them, so that they are the same on every machine.
 
     Raises:
         UserError: as :func:`load_paper`, for all papers together; or there is no such paper.
     """
     folder, available = Path(root) / PAPERS_FOLDER, available_papers(root)
     papers, problems = [], []
-    for index, key in enumerate(config["papers"]):
+    for index, key in enumerate(config.papers):
         if key not in available:
             said = unknown(key, available, f"paper in {PAPERS_FOLDER}")
             problems.append(f"{CONFIG_FILE}: papers[{index}]: {said}")
@@ -164,7 +277,15 @@ def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
             papers.append(load_paper(_relative(folder / f"{key}.yaml")))
         except UserError as error:
             problems.append(str(error))
-    targets: dict[str, Row] = {}
+    problems += _shared_targets(papers)
+    if problems:
+        raise UserError("\n".join(problems))
+    return papers
+
+
+def _shared_targets(papers: list[Paper]) -> list[str]:
+    """Targets that rows of two papers would have."""
+    problems, targets = [], dict[str, Row]()
     for row in (row for paper in papers for row in (*paper.rows, *paper.study_rows)):
         for name in (row.name, *row.alias_names):
             other = targets.setdefault(name, row)
@@ -173,42 +294,7 @@ def load_papers(config: Mapping[str, Any], root: Path) -> list[Paper]:
                     f"{row.file}: rows: {row.id!r} gives the target {name}, "
                     f"which a row of {other.file} has already"
                 )
-    if problems:
-        raise UserError("\n".join(problems))
-    return papers
-
-
-def validate_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Check a configuration, and return it as plain data of its own.
-
-    Of ``seeds`` it has as many as the scale takes.
-
-    ``papers`` and ``seeds`` may also be as they come from a command line: ``--config seeds=0``,
-    ``papers=one,two``, ``seeds=[0,1]`` (whose items Snakemake hands over as text).
-
-    Raises:
-        UserError: a line for every problem.
-    """
-    problems = Problems(CONFIG_FILE)
-    config = dict(config)
-    for key, kind in (("papers", str), ("seeds", int)):
-        if key in config:
-            config[key] = [_as(kind, item) for item in _items(config[key])]
-    check_schema(config, "config", problems)
-    problems.raise_if_any()
-    config = json.loads(json.dumps(config))
-    return config | {"seeds": config["seeds"][: config["scales"][config["scale"]]["seeds"]]}
-
-
-def _items(value: Any) -> list:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",")]
-    return value if isinstance(value, list) else [value]
-
-
-def _as(kind: type, item: Any) -> Any:
-    """A whole number out of its text; anything else unchanged, for the schema to judge."""
-    return int(item) if kind is int and isinstance(item, str) and item.isdecimal() else item
+    return problems
 
 
 def _relative(path: Path) -> Path:

@@ -1,141 +1,97 @@
-"""A paper's rows: from entries in YAML to checked, complete settings of a training."""
+"""A paper's rows: from entries of its file to checked, complete settings of a training."""
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import Field
 
 from refashion.paper.architectures import ARCHITECTURES
-from refashion.paper.checked_yaml import Problems, show, unknown
 from refashion.paper.layers import Layer, Network, ShapeError
+from refashion.paper.problems import Problems, show, unknown
+from refashion.paper.record import Distinct, Id, Text
+from refashion.paper.sheet import Sheet
+from refashion.paper.spec import (
+    TRAINING_IMAGES,
+    Encoder,
+    Normalisation,
+    Parameter,
+    Row,
+    Settings,
+    Spec,
+    canonical,
+    target_name,
+)
 
-TRAINING_IMAGES = 60_000
 
-# What a row takes for a key that its paper's defaults leave out too.
-USUAL: dict[str, Any] = {
-    "epsilon": 1e-8,
-    "early_stopping": None,
-    "keep": "last",
-    "split": {"train": TRAINING_IMAGES, "validation": 0},
-    "validation_dropout": False,
-    "snapshots": [],
-}
+class Defaults(Settings):
+    """The settings of every row that says nothing else."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    optimizer: Literal["adam", "sgd"]
+    learning_rate: Annotated[float, Field(gt=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    batch_size: Annotated[int, Field(ge=1, le=TRAINING_IMAGES)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    normalisation: Normalisation
+
+
+class Entry(Settings):
+    """A row of the file, one training; what several tables print is one row with aliases."""
+
+    id: Id
+    architecture: Text
+    parameters: dict[str, Parameter]
+    encoder: Encoder | None = None
+    aliases: Annotated[Distinct[Id], Field(min_length=1)] = ()
+    variant_of: Id | None = None
+    """The row of the paper that this one, of ours, varies."""
+    note: Text | None = None
 
 
 @dataclass(frozen=True)
-class Row:
-    """One training of a paper: its settings, and the names that the paper's tables give it.
+class Origin:
+    """The paper's key, its file, and the settings that its rows share."""
 
-    ``spec`` is all that decides the row's number besides images, seed and code, complete and
-    sorted: architecture, parameters, dropout, optimizer, learning_rate, momentum (None for Adam),
-    epsilon (None for SGD), batch_size, epochs, normalisation, encoder (None or {row, frozen}),
-    early_stopping (None or {patience, min_delta}), keep, split, validation_dropout, snapshots.
-    ``reading_of`` is the id of the row that a sensitivity study varies with this one.
-    """
-
-    paper: str
+    key: str
     file: str
-    id: str
-    spec: dict[str, Any]
-    aliases: tuple[str, ...] = ()
-    variant_of: str | None = None
-    note: str | None = None
-    donor_sha256: str | None = None
-    reading_of: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The row's target in the workflow."""
-        return target_name(self.paper, self.id)
-
-    @property
-    def alias_names(self) -> tuple[str, ...]:
-        """Targets that stand for this row too."""
-        return tuple(target_name(self.paper, alias) for alias in self.aliases)
-
-    @property
-    def network(self) -> Network:
-        """The layer table with this row's parameters and dropout filled in."""
-        return _network(self.spec)
-
-    @property
-    def task(self) -> str:
-        """``reconstruction`` or ``classification``."""
-        return self.network.task
-
-    @property
-    def encoder(self) -> dict[str, Any] | None:
-        """{row, frozen}: the row whose trained encoder this one starts from, if any."""
-        return self.spec["encoder"]
-
-    @property
-    def settings(self) -> str:
-        """The spec as text, the same for the same settings."""
-        return _canonical(self.spec)
-
-    @property
-    def spec_sha256(self) -> str:
-        """Hash of the spec; a reused encoder counts in it with its own row's spec, not its id."""
-        decides = dict(self.spec)
-        if self.encoder:
-            decides["encoder"] = {
-                "frozen": self.encoder["frozen"],
-                "spec_sha256": self.donor_sha256,
-            }
-        return hashlib.sha256(_canonical(decides).encode()).hexdigest()
+    defaults: Defaults
 
 
-def build_rows(
-    data: Mapping[str, Any], entries: list[tuple[int, dict]], file: str, problems: Problems
-) -> dict[int, Row]:
+def build_rows(origin: Origin, entries: Mapping[int, Entry], problems: Problems) -> dict[int, Row]:
     """Rows by their index; one with a problem is left out."""
     built = {
-        index: build_row(data, entry, file, f"rows[{index}]", problems) for index, entry in entries
+        index: build_row(origin, entry, f"rows[{index}]", problems)
+        for index, entry in entries.items()
     }
     return {index: row for index, row in built.items() if row is not None}
 
 
-def build_row(
-    data: Mapping[str, Any], entry: Mapping[str, Any], file: str, at: str, problems: Problems
-) -> Row | None:
-    """The row of an entry and the defaults in ``data``; None, and problems at ``at``, if wrong."""
-    usual = USUAL | data["defaults"]
-    spec = {key: entry.get(key, default) for key, default in usual.items()}
-    spec |= {key: entry.get(key) for key in ("architecture", "parameters", "encoder")}
-    idle, owner = ("momentum", "sgd") if spec["optimizer"] == "adam" else ("epsilon", "adam")
-    if idle in entry:
-        problems.add(
-            f"{at}.{idle}",
-            f"{show(entry[idle])} does nothing with {spec['optimizer']}; allowed with "
-            f"optimizer: {owner}",
-        )
-    spec[idle] = None
-    misfits = list(_misfits(spec["architecture"], spec["parameters"]))
+def build_row(origin: Origin, entry: Entry, at: str, problems: Problems) -> Row | None:
+    """The row of an entry and the paper's defaults; None, and problems at ``at``, if wrong."""
+    given = {**origin.defaults.given(), **entry.given()}
+    spec = Spec(**{key: value for key, value in given.items() if key in Spec.model_fields})
+    idle, owner = ("momentum", "sgd") if spec.optimizer == "adam" else ("epsilon", "adam")
+    if idle in entry.model_fields_set:
+        said = f"does nothing with {spec.optimizer}; allowed with optimizer: {owner}"
+        problems.add(f"{at}.{idle}", f"{show(getattr(entry, idle))} {said}")
+    misfits = list(_misfits(spec.architecture, spec.parameters))
     for key, text in misfits:
         problems.add(f"{at}.{key}", text)
     if misfits:
         return None
-    spec = _plain(spec)
     try:
-        _network(spec)
+        network = build_network(spec)
     except ShapeError as error:
-        problems.add(f"{at}.parameters", f"{show(spec['parameters'])} do not fit: {error}")
+        problems.add(f"{at}.parameters", f"{show(spec.parameters)} do not fit: {error}")
         return None
-    for key, text in _contradictions(spec):
+    for key, text in _contradictions(spec, network):
         problems.add(f"{at}.{key}", text)
-    return Row(
-        paper=str(data.get("key")),
-        file=file,
-        id=entry["id"],
-        spec=spec,
-        aliases=tuple(entry.get("aliases", ())),
-        variant_of=entry.get("variant_of"),
-        note=entry.get("note"),
-    )
+    named = {key: getattr(entry, key) for key in ("id", "aliases", "variant_of", "note")}
+    return Row(paper=origin.key, file=origin.file, spec=spec, network=network, **named)
 
 
 def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -168,21 +124,21 @@ def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Iterator[tuple
             yield f"parameters.{name}", f"is missing; {architecture} takes {', '.join(wanted)}"
 
 
-def _contradictions(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _contradictions(spec: Spec, network: Network) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) of settings that are allowed each by itself, and not together."""
-    dropout, epochs, split = spec["dropout"], spec["epochs"], spec["split"]
-    if dropout and not _has_dropout(spec["architecture"]):
-        yield "dropout", f"{dropout:g} does nothing in {spec['architecture']}; allowed: 0"
-    if spec["validation_dropout"] and not dropout:
+    dropout, epochs, split = spec.dropout, spec.epochs, spec.split
+    if dropout and not _has_dropout(spec.architecture):
+        yield "dropout", f"{dropout:g} does nothing in {spec.architecture}; allowed: 0"
+    if spec.validation_dropout and not dropout:
         yield "validation_dropout", "true does nothing with dropout 0; allowed: false"
-    if isinstance(spec["keep"], int) and spec["keep"] > epochs:
-        yield "keep", f"{spec['keep']} is not in [1, {epochs}], the row's epochs"
-    if split["train"] + split["validation"] > TRAINING_IMAGES:
-        yield "split", f"{show(split)} are more than {TRAINING_IMAGES:,} images"
-    late = [epoch for epoch in spec["snapshots"] if epoch > epochs]
+    if isinstance(spec.keep, int) and spec.keep > epochs:
+        yield "keep", f"{spec.keep} is not in [1, {epochs}], the row's epochs"
+    if split.train + split.validation > TRAINING_IMAGES:
+        yield "split", f"{show(split.model_dump())} are more than {TRAINING_IMAGES:,} images"
+    late = [epoch for epoch in spec.snapshots if epoch > epochs]
     if late:
         yield "snapshots", f"{show(late)} are not in [0, {epochs}], the row's epochs"
-    if spec["snapshots"] and _network(spec).task == "classification":
+    if spec.snapshots and network.task == "classification":
         yield "snapshots", "on a classification; allowed: on a reconstruction"
 
 
@@ -190,32 +146,14 @@ def _has_dropout(architecture: str) -> bool:
     return "dropout" in inspect.signature(ARCHITECTURES[architecture]).parameters
 
 
-def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec with sorted keys and one way of writing each number: 0 and 0.0 are one dropout."""
-    plain = dict(spec)
-    for key in ("dropout", "learning_rate", "momentum", "epsilon"):
-        plain[key] = None if spec[key] is None else float(spec[key])
-    if spec["early_stopping"]:
-        min_delta = float(spec["early_stopping"]["min_delta"])
-        plain["early_stopping"] = spec["early_stopping"] | {"min_delta": min_delta}
-    plain["snapshots"] = sorted(spec["snapshots"])
-    plain["normalisation"] = {key: float(value) for key, value in spec["normalisation"].items()}
-    return json.loads(_canonical(plain))
+def build_network(spec: Spec) -> Network:
+    """The layer table of a spec's architecture, with its parameters and dropout filled in.
 
-
-def _canonical(spec: Mapping[str, Any]) -> str:
-    return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _network(spec: Mapping[str, Any]) -> Network:
-    architecture = spec["architecture"]
-    dropout = {"dropout": spec["dropout"]} if _has_dropout(architecture) else {}
-    return ARCHITECTURES[architecture](**spec["parameters"], **dropout)
-
-
-def target_name(paper: str, row: str) -> str:
-    """What a row of this id or alias is called in the workflow."""
-    return f"{paper}_{row}".replace("-", "_")
+    Raises:
+        ShapeError: the layers do not fit one another.
+    """
+    dropout = {"dropout": spec.dropout} if _has_dropout(spec.architecture) else {}
+    return ARCHITECTURES[spec.architecture](**spec.parameters, **dropout)
 
 
 def check_names(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
@@ -250,39 +188,37 @@ def check_names(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
     return names
 
 
-def check_encoders(
-    entries: list[tuple[int, dict]],
-    rows: Mapping[int, Row],
-    names: Mapping[str, int],
-    problems: Problems,
-) -> None:
-    """Each reused encoder is that of a reconstruction, for a classifier with the same encoder."""
-    for index, entry in entries:
-        if "encoder" not in entry:
+def check_encoders(entries: Mapping[int, Entry], sheet: Sheet) -> dict[int, Row]:
+    """Each reused encoder is that of a reconstruction, for a classifier with the same encoder.
+
+    Returns:
+        The rows, each that reuses an encoder naming its row by id, whatever alias it was called by.
+    """
+    rows = dict(sheet.rows)
+    for index, entry in entries.items():
+        if entry.encoder is None:
             continue
-        name = entry["encoder"]["row"]
-        at = f"rows[{index}].encoder.row"
-        if name not in names:
-            problems.add(at, unknown(name, names, "row of this paper"))
-            continue
-        row, donor = rows.get(index), rows.get(names[name])
-        if row is None or donor is None:
+        at = f"rows[{index}].encoder"
+        donor_index = sheet.index(entry.encoder.row, f"{at}.row")
+        row, donor = rows.get(index), sheet.row(entry.encoder.row)
+        if donor_index is None or row is None or donor is None:
             continue  # said already
-        row.spec["encoder"]["row"] = donor.id  # whatever alias it was called by
+        by_id = entry.encoder.model_copy(update={"row": donor.id})
+        rows[index] = replace(row, spec=row.spec.model_copy(update={"encoder": by_id}))
         if row.task == "reconstruction":
-            problems.add(
-                f"rows[{index}].encoder",
-                f"{show(entry['encoder'])} on a reconstruction; allowed: on a classification",
-            )
+            given = show(entry.encoder.model_dump())
+            said = f"{given} on a reconstruction; allowed: on a classification"
+            sheet.problems.add(at, said)
         elif donor.task == "classification":
-            reconstructions = [r.id for r in rows.values() if r.task == "reconstruction"]
-            problems.add(
-                at,
-                f"{show(name)} is a classification; allowed is a reconstruction: "
-                f"{', '.join(reconstructions) or 'none'}",
+            others = [r.id for r in rows.values() if r.task == "reconstruction"]
+            said = (
+                f"is a classification; allowed is a reconstruction: {', '.join(others) or 'none'}"
             )
+            sheet.problems.add(f"{at}.row", f"{show(entry.encoder.row)} {said}")
         elif misfit := encoder_misfit(row, donor):
-            problems.add(at, f"{misfit}; allowed: a row with the same encoder, layer by layer")
+            said = f"{misfit}; allowed: a row with the same encoder, layer by layer"
+            sheet.problems.add(f"{at}.row", said)
+    return rows
 
 
 def encoder_misfit(row: Row, donor: Row) -> str | None:
@@ -291,7 +227,7 @@ def encoder_misfit(row: Row, donor: Row) -> str | None:
         return None
     return (
         f"the encoder of {show(donor.id)} gives a code of shape {donor.network.code_shape}, "
-        f"{row.spec['architecture']} needs its own layers with a code of shape "
+        f"{row.spec.architecture} needs its own layers with a code of shape "
         f"{row.network.code_shape}"
     )
 
@@ -300,48 +236,40 @@ def _without_dropout(layers: Iterable[Layer]) -> list[Layer]:
     return [replace(layer, dropout=0.0) if hasattr(layer, "dropout") else layer for layer in layers]
 
 
-def with_donors(rows: Mapping[int, Row], names: Mapping[str, int]) -> tuple[Row, ...]:
+def with_donors(sheet: Sheet) -> tuple[Row, ...]:
     """Rows in their order, each that reuses an encoder with the hash of the spec behind it."""
     return tuple(
-        replace(row, donor_sha256=rows[names[row.encoder["row"]]].spec_sha256)
-        if row.encoder
+        replace(row, donor_sha256=donor.spec_sha256)
+        if row.encoder and (donor := sheet.row(row.encoder.row))
         else row
-        for row in rows.values()
+        for row in sheet.rows.values()
     )
 
 
-def check_same_settings(rows: Mapping[int, Row], problems: Problems) -> None:
+def check_same_settings(sheet: Sheet) -> None:
     """No two rows are one training."""
     first: dict[str, int] = {}
-    for index, row in rows.items():
-        other = first.setdefault(row.settings, index)
+    for index, row in sheet.rows.items():
+        other = first.setdefault(canonical(row.spec.as_json()), index)
         if other != index:
-            problems.add(
-                f"rows[{index}]",
-                f"{show(row.id)} has the settings of rows[{other}] {show(rows[other].id)}: "
-                "one training; allowed: make it an alias of that row",
-            )
+            said = f"has the settings of rows[{other}] {show(sheet.rows[other].id)}: one training"
+            way_out = "allowed: make it an alias of that row"
+            sheet.problems.add(f"rows[{index}]", f"{show(row.id)} {said}; {way_out}")
 
 
-def check_variants(
-    entries: list[tuple[int, dict]],
-    rows: Mapping[int, Row],
-    names: Mapping[str, int],
-    problems: Problems,
-) -> None:
+def check_variants(entries: Mapping[int, Entry], sheet: Sheet) -> None:
     """A variant of ours varies a row of the paper, of its own task."""
-    for index, entry in entries:
-        name = entry.get("variant_of")
-        if name is None:
+    for index, entry in entries.items():
+        if entry.variant_of is None:
             continue
-        at = f"rows[{index}].variant_of"
-        if name not in names:
-            problems.add(at, unknown(name, names, "row of this paper"))
-            continue
-        row, base = rows.get(index), rows.get(names[name])
-        if row is None or base is None:
+        at, name = f"rows[{index}].variant_of", entry.variant_of
+        base_index = sheet.index(name, at)
+        row, base = sheet.rows.get(index), sheet.row(name)
+        if base_index is None or row is None or base is None:
             continue
         if base.variant_of is not None or base is row:
-            problems.add(at, f"{show(name)} is itself a variant; allowed: a row of the paper")
+            said = f"{show(name)} is itself a variant; allowed: a row of the paper"
+            sheet.problems.add(at, said)
         elif base.task != row.task:
-            problems.add(at, f"{show(name)} is a {base.task}; allowed: a {row.task}, as the row")
+            said = f"{show(name)} is a {base.task}; allowed: a {row.task}, as the row"
+            sheet.problems.add(at, said)

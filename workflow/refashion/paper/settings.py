@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from refashion.paper.spec import Row
 from refashion.text import NONE, general, listed
 
 SETTINGS = {
@@ -25,18 +26,14 @@ SETTINGS = {
 CHOICES = {"adam": "Adam", "sgd": "SGD", "relu": "ReLU"}
 
 
-# ---- a row's settings ---------------------------------------------------------------------------
-
-
 def setting_label(key: str) -> str:
     """The name of a key of a row's spec, or of its architecture's parameters."""
     return SETTINGS.get(key, key.replace("_", " "))
 
 
-def setting(row: Any, key: str) -> str:
+def setting(row: Row, key: str) -> str:
     """One entry of a row's spec, or of its architecture's parameters, as a table shows it."""
-    settings = row.spec["parameters"] | row.spec
-    value = settings.get(key)
+    value = row.settings.get(key)
     if key == "architecture":
         name = str(value).removeprefix(f"{row.paper}_").replace("_", " ")
         return re.sub(r"(?<=[a-z])(?=\d)", " ", name)

@@ -1,4 +1,4 @@
-"""Studies as checked data: from a paper's YAML to the rows that its readings train.
+"""Studies: from a paper's file to the rows that their readings train.
 
 A study varies one assumption. Each of its readings sets other values in the rows that are varied,
 which are then trained once more, or measures the same runs otherwise. Free of torch.
@@ -6,18 +6,66 @@ which are then trained once more, or measures the same runs otherwise. Free of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from refashion.paper.checked_yaml import Problems, show, unknown
-from refashion.paper.exhibits import unit_of, unmeasured
-from refashion.paper.rows import Row, build_row, encoder_misfit, target_name
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from refashion.paper.claims import Claim, metrics_of
+from refashion.paper.metric import AT, Measurable, Metric
+from refashion.paper.problems import show, unknown
+from refashion.paper.record import Distinct, Id, Many, Record, Text, allowed
+from refashion.paper.rows import Entry, Origin, build_row, encoder_misfit
+from refashion.paper.sheet import Sheet
+from refashion.paper.spec import Parameter, Row, Settings, canonical, target_name
+from refashion.paper.tables import Table
+
+if TYPE_CHECKING:
+    from refashion.paper.papers import Paper
 
 DEFAULT = "default"  # the reading that the paper's own rows have
-MOMENTS = ("best", "final", "kept", "lowest")
 # What an entry of a row says about the entry itself, and not about its training.
 NAMES = ("id", "aliases", "variant_of", "note")
+
+
+class Changes(Settings):
+    """What a reading sets in the rows that are varied."""
+
+    architecture: Text | None = None
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Changes:
+        if not self.model_fields_set:
+            raise PydanticCustomError("too_short", "empty", {"min_length": 1})
+        return self
+
+
+class ReadingEntry(Record):
+    """A reading in the file: what it sets, or what it measures in place of what."""
+
+    id: Id
+    reading: Text
+    set: Changes | None = None
+    measure: Annotated[
+        dict[Measurable, Measurable],
+        Field(min_length=1),
+        allowed("metrics, or moments, with what is measured in place of each"),
+    ] = Field(default_factory=dict)
+
+
+class StudyEntry(Record):
+    """A study in the file: rows varied for an assumption, and those that reuse their encoders."""
+
+    assumption: Annotated[
+        str, Field(pattern=r"^A[1-9][0-9]*$"), allowed("the id of an assumption, as A1")
+    ]
+    aim: Text
+    rows: Annotated[Distinct[Id], Field(min_length=1)]
+    reusing: Annotated[Distinct[Id], Field(min_length=1)] = ()
+    readings: Annotated[Many[ReadingEntry], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -33,7 +81,7 @@ class Reading:
     rows: tuple[Row, ...] = ()
     measure: Mapping[str, str] = field(default_factory=dict)
 
-    def named(self, name: str | int | None) -> Any:
+    def named(self, name: Any) -> Any:
         """What is measured in place of a metric or a moment."""
         return self.measure.get(name, name)
 
@@ -53,7 +101,7 @@ class Study:
         return tuple(row for reading in self.readings for row in reading.rows)
 
 
-def claims_about(rows: Sequence[str], paper: Any) -> list[Mapping[str, Any]]:
+def claims_about(rows: Sequence[str], paper: Paper) -> list[Claim]:
     """The paper's claims with a test that names one of these rows, by whatever name."""
     return [
         claim
@@ -62,7 +110,7 @@ def claims_about(rows: Sequence[str], paper: Any) -> list[Mapping[str, Any]]:
     ]
 
 
-def needed_rows(paper: Any) -> list[Row]:
+def needed_rows(paper: Paper) -> list[Row]:
     """All that a paper's studies compare: their rows, and those of the claims about them."""
     needed: dict[str, Row] = {}
     for study in paper.studies:
@@ -72,229 +120,215 @@ def needed_rows(paper: Any) -> list[Row]:
     return list(needed.values())
 
 
-def _named_in(claim: Mapping[str, Any]) -> Iterator[str]:
-    for part in claim.get("test", ()):
-        yield from [part["row"]] if "row" in part else []
-        yield from (*part.get("rows", ()), *part.get("among", ()))
+def _named_in(claim: Claim) -> Iterator[str]:
+    for part in claim.test:
+        yield from [part.row] if part.row else []
+        yield from (*part.rows, *part.among)
 
 
-# ---- from YAML ----------------------------------------------------------------------------------
+# ---- from the file ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Sheet:
-    """A paper's file as far as it is checked, and where what is wrong with it is noted."""
+class _Workshop:
+    """What studies are made of: the paper's entries and rows, and what its rows share."""
 
-    data: Mapping[str, Any]
-    rows: Mapping[int, Row]
-    names: Mapping[str, int]
-    file: str
-    problems: Problems
+    entries: Mapping[int, Entry]
+    measured_in: tuple[Mapping[int, Table], Mapping[int, Claim]]
+    origin: Origin
+    sheet: Sheet
 
 
 def build_studies(
-    data: Mapping[str, Any],
-    entries: list[tuple[int, dict]],
-    rows: Mapping[int, Row],
-    names: Mapping[str, int],
-    file: str,
-    problems: Problems,
+    studies: Mapping[int, StudyEntry],
+    assumptions: Collection[str],
+    entries: Mapping[int, Entry],
+    measured_in: tuple[Mapping[int, Table], Mapping[int, Claim]],
+    origin: Origin,
+    sheet: Sheet,
 ) -> tuple[Study, ...]:
-    """The studies of a paper's file, and what is wrong with them in ``problems``.
+    """The studies of a paper's file; what is wrong with them is noted in ``sheet``.
 
     Args:
-        data: the whole file; of tables, claims and assumptions the entries of the right form.
-        entries: its studies of the right form, with their indices.
-        rows: the paper's rows that are right, by index; reused encoders by their rows' ids.
-        names: the index of every id and alias.
-        file: its path.
-        problems: where what is wrong is noted, at the study's keys.
+        studies: the entries of the right form, with their indices.
+        assumptions: the ids that there are.
+        entries: the rows' entries.
+        measured_in: the tables and claims of the right form.
+        origin: what the rows share.
+        sheet: the paper's rows that are right; reused encoders by their rows' ids.
     """
-    sheet = _Sheet(data, rows, names, file, problems)
-    assumptions = [entry["id"] for entry in data["assumptions"]]
-    targets = {target_name("", name): f"rows[{index}]" for name, index in names.items()}
-    settings = {row.settings: f"rows[{index}] {show(row.id)}" for index, row in rows.items()}
+    shop = _Workshop(entries, measured_in, origin, sheet)
+    targets = {target_name("", name): f"rows[{index}]" for name, index in sheet.names.items()}
+    settings = {
+        canonical(row.spec.as_json()): f"rows[{index}] {show(row.id)}"
+        for index, row in sheet.rows.items()
+    }
     first: dict[str, int] = {}
-    studies = []
-    for index, entry in entries:
+    built = []
+    for index, entry in studies.items():
         at = f"studies[{index}]"
-        if entry["assumption"] not in assumptions:
-            said = unknown(entry["assumption"], assumptions, "assumption of this paper")
-            problems.add(f"{at}.assumption", said)
-        elif (other := first.setdefault(entry["assumption"], index)) != index:
-            problems.add(
-                f"{at}.assumption",
-                f"{show(entry['assumption'])} is that of studies[{other}] too; "
-                "allowed: one study an assumption",
-            )
-        study = _build_study(sheet, entry, at)
+        if entry.assumption not in assumptions:
+            said = unknown(entry.assumption, assumptions, "assumption of this paper")
+            sheet.problems.add(f"{at}.assumption", said)
+        elif (other := first.setdefault(entry.assumption, index)) != index:
+            said = f"{show(entry.assumption)} is that of studies[{other}] too"
+            sheet.problems.add(f"{at}.assumption", f"{said}; allowed: one study an assumption")
+        study = _build_study(shop, entry, at)
         for position, reading in enumerate(study.readings):
-            _check_unique(reading, f"{at}.readings[{position}]", targets, settings, problems)
-        studies.append(study)
-    return tuple(studies)
+            _check_unique(reading, f"{at}.readings[{position}]", targets, settings, sheet)
+        built.append(study)
+    return tuple(built)
 
 
-def _build_study(sheet: _Sheet, entry: Mapping[str, Any], at: str) -> Study:
-    varied = _indices(sheet, entry["rows"], f"{at}.rows")
-    reusing = _indices(sheet, entry.get("reusing", []), f"{at}.reusing")
+def _build_study(shop: _Workshop, entry: StudyEntry, at: str) -> Study:
+    sheet = shop.sheet
+    varied = _indices(sheet, entry.rows, f"{at}.rows")
+    reusing = _indices(sheet, entry.reusing, f"{at}.reusing")
     _check_reusing(sheet, varied, reusing, f"{at}.reusing")
     readings, seen = [], {DEFAULT: "the reading that the paper's rows have"}
-    for position, reading in enumerate(entry["readings"]):
+    for position, reading in enumerate(entry.readings):
         at_reading = f"{at}.readings[{position}]"
-        other = seen.setdefault(reading["id"], at_reading)
+        other = seen.setdefault(reading.id, at_reading)
         if other != at_reading:
-            sheet.problems.add(
-                f"{at_reading}.id", f"{show(reading['id'])} is {other}; allowed: an id of its own"
-            )
-        if "set" not in reading and "measure" not in reading:
+            said = f"{show(reading.id)} is {other}; allowed: an id of its own"
+            sheet.problems.add(f"{at_reading}.id", said)
+        if reading.set is None and not reading.measure:
             sheet.problems.add(at_reading, "has neither set nor measure; one of them is needed")
-        trained = _train_otherwise(sheet, reading, varied, reusing, at_reading)
-        measure = reading.get("measure", {})
-        _check_measure(sheet, measure, [*varied, *reusing], f"{at_reading}.measure")
-        readings.append(Reading(reading["id"], reading["reading"], trained, measure))
+        trained = _train_otherwise(shop, reading, varied, reusing, at_reading)
+        _check_measure(shop, reading.measure, [*varied, *reusing], f"{at_reading}.measure")
+        readings.append(Reading(reading.id, reading.reading, trained, reading.measure))
     ids = tuple(sheet.rows[index].id for index in (*varied, *reusing) if index in sheet.rows)
-    return Study(entry["assumption"], entry["aim"], ids, tuple(readings))
+    return Study(entry.assumption, entry.aim, ids, tuple(readings))
 
 
-def _check_reusing(sheet: _Sheet, varied: Sequence[int], reusing: Sequence[int], at: str) -> None:
+def _check_reusing(sheet: Sheet, varied: Sequence[int], reusing: Sequence[int], at: str) -> None:
     """Rows that are said to reuse the encoder of a varied one do."""
     if not all(index in sheet.rows for index in varied):
         return  # said already
     sources = [sheet.rows[index].id for index in varied]
     for position, row in enumerate(map(sheet.rows.get, reusing)):
-        if row and not (row.encoder and row.encoder["row"] in sources):
-            sheet.problems.add(
-                f"{at}[{position}]",
-                f"{show(row.id)} reuses the encoder of none of {', '.join(sources)}; "
-                "allowed: a row that does",
-            )
+        if row and not (row.encoder and row.encoder.row in sources):
+            said = f"{show(row.id)} reuses the encoder of none of {', '.join(sources)}"
+            sheet.problems.add(f"{at}[{position}]", f"{said}; allowed: a row that does")
 
 
-def _indices(sheet: _Sheet, given: Sequence[str], at: str) -> list[int]:
+def _indices(sheet: Sheet, given: Sequence[str], at: str) -> list[int]:
     """The rows that are named, once each."""
     found: list[int] = []
     for position, name in enumerate(given):
-        if name not in sheet.names:
-            sheet.problems.add(f"{at}[{position}]", unknown(name, sheet.names, "row of this paper"))
-        elif sheet.names[name] in found:
-            sheet.problems.add(
-                f"{at}[{position}]", f"{show(name)} stands twice, under another name; allowed: once"
-            )
-        else:
-            found.append(sheet.names[name])
+        index = sheet.index(name, f"{at}[{position}]")
+        if index is not None and index in found:
+            said = f"{show(name)} stands twice, under another name; allowed: once"
+            sheet.problems.add(f"{at}[{position}]", said)
+        elif index is not None:
+            found.append(index)
     return found
 
 
 def _train_otherwise(
-    sheet: _Sheet,
-    reading: Mapping[str, Any],
+    shop: _Workshop,
+    reading: ReadingEntry,
     varied: Sequence[int],
     reusing: Sequence[int],
     at: str,
 ) -> tuple[Row, ...]:
     """A reading's rows: the varied ones with what it sets, and those that reuse their encoders."""
-    if "set" not in reading:
+    if reading.set is None:
         return ()
+    sheet = shop.sheet
     made: dict[str, Row] = {}
     known = [index for index in (*varied, *reusing) if index in sheet.rows]
     # An autoencoder comes before whatever starts from its encoder.
     for index in sorted(known, key=lambda index: bool(sheet.rows[index].encoder)):
         base = sheet.rows[index]
-        entry = {k: v for k, v in sheet.data["rows"][index].items() if k not in NAMES}
-        if index in varied:
-            parameters = entry["parameters"] | reading["set"].get("parameters", {})
-            entry |= reading["set"] | {"parameters": parameters}
         donor = _encoder_of(sheet, base, made)
         if base.encoder and donor is None:
             continue  # said already
-        if donor:
-            entry["encoder"] = entry["encoder"] | {"row": donor.id}
-        name = f"{base.id}-{reading['id']}"
-        row = build_row(sheet.data, entry | {"id": name}, sheet.file, f"{at}.set", sheet.problems)
+        changes = reading.set if index in varied else None
+        entry = _changed(shop.entries[index], changes, donor, f"{base.id}-{reading.id}")
+        row = build_row(shop.origin, entry, f"{at}.set", sheet.problems)
         if row is None:
             continue
         if row.task != base.task:
-            sheet.problems.add(
-                f"{at}.set", f"{show(name)} is a {row.task}; allowed: a {base.task}, as {base.id}"
-            )
+            said = f"{show(row.id)} is a {row.task}; allowed: a {base.task}, as {base.id}"
+            sheet.problems.add(f"{at}.set", said)
             continue
         if donor and (misfit := encoder_misfit(row, donor)):
-            sheet.problems.add(f"{at}.set", f"{misfit}; allowed: settings that leave it as it is")
+            said = f"{misfit}; allowed: settings that leave it as it is"
+            sheet.problems.add(f"{at}.set", said)
         sha256 = donor.spec_sha256 if donor else None
         made[base.id] = replace(row, reading_of=base.id, donor_sha256=sha256)
     return tuple(made.values())
 
 
-def _encoder_of(sheet: _Sheet, base: Row, made: Mapping[str, Row]) -> Row | None:
+def _changed(entry: Entry, changes: Changes | None, donor: Row | None, name: str) -> Entry:
+    """A row's entry with what a reading sets, and with the encoder that it then starts from."""
+    given = {key: value for key, value in entry.given().items() if key not in NAMES}
+    if changes:
+        given |= changes.given() | {"parameters": entry.parameters | changes.parameters}
+    if donor and entry.encoder:
+        given["encoder"] = entry.encoder.model_copy(update={"row": donor.id})
+    return Entry(**given, id=name)
+
+
+def _encoder_of(sheet: Sheet, base: Row, made: Mapping[str, Row]) -> Row | None:
     """The row whose encoder a reading of ``base`` starts from, itself of the reading if it can."""
     if not base.encoder:
         return None
-    name = base.encoder["row"]
-    return made.get(name) or sheet.rows.get(sheet.names.get(name, -1))
+    return made.get(base.encoder.row) or sheet.row(base.encoder.row)
 
 
 def _check_unique(
-    reading: Reading,
-    at: str,
-    targets: dict[str, str],
-    settings: dict[str, str],
-    problems: Problems,
+    reading: Reading, at: str, targets: dict[str, str], settings: dict[str, str], sheet: Sheet
 ) -> None:
     """No row of a reading has the target or the settings of another, of the paper or a study."""
     for row in reading.rows:
         other = targets.setdefault(target_name("", row.id), at)
         if other != at:
-            problems.add(
-                f"{at}.id", f"{show(row.id)} has the target of {other}; allowed: one of its own"
-            )
+            said = f"{show(row.id)} has the target of {other}; allowed: one of its own"
+            sheet.problems.add(f"{at}.id", said)
         own = f"{at} {show(row.id)}"
-        other = settings.setdefault(row.settings, own)
+        other = settings.setdefault(canonical(row.spec.as_json()), own)
         if other != own:
-            problems.add(
-                f"{at}.set",
-                f"{show(row.id)} has the settings of {other}: one training; "
-                "allowed: settings of its own",
-            )
+            said = f"{show(row.id)} has the settings of {other}: one training"
+            sheet.problems.add(f"{at}.set", f"{said}; allowed: settings of its own")
 
 
 def _check_measure(
-    sheet: _Sheet, measure: Mapping[str, str], indices: Sequence[int], at: str
+    shop: _Workshop, measure: Mapping[str, str], indices: Sequence[int], at: str
 ) -> None:
     """Like is measured in place of like, the rows have it, and it changes a number or a claim."""
+    problems = shop.sheet.problems
     for old, new in measure.items():
-        moment = old in MOMENTS
-        if moment != (new in MOMENTS) or (not moment and unit_of(old) != unit_of(new)):
-            kind = f"one of {', '.join(MOMENTS)}" if moment else f"a metric in {unit_of(old)}"
-            sheet.problems.add(f"{at}.{old}", f"{show(new)} is not {kind}")
+        moment = old in AT
+        if moment != (new in AT) or (not moment and Metric.of(old).unit != Metric.of(new).unit):
+            kind = f"one of {', '.join(AT)}" if moment else f"a metric in {Metric.of(old).unit}"
+            problems.add(f"{at}.{old}", f"{show(new)} is not {kind}")
             continue
-        for row in (sheet.rows[index] for index in indices if index in sheet.rows):
-            if moment or any(unmeasured(row, old)):
+        for row in (shop.sheet.rows[index] for index in indices if index in shop.sheet.rows):
+            if moment or any(Metric.of(old).lacking(row)):
                 continue
-            for reason in unmeasured(row, new):
-                sheet.problems.add(f"{at}.{old}", f"{show(row.id)} {reason}")
-        measured = _measured(sheet, indices)
+            for reason in Metric.of(new).lacking(row):
+                problems.add(f"{at}.{old}", f"{show(row.id)} {reason}")
+        measured = _measured(shop, indices)
         if old not in measured:
-            sheet.problems.add(
-                f"{at}.{old}",
-                "is in no table and no claim with these rows; allowed: what one of them has",
-            )
+            said = "is in no table and no claim with these rows; allowed: what one of them has"
+            problems.add(f"{at}.{old}", said)
         if new == "best" and "epoch" in measured:
-            sheet.problems.add(
-                f"{at}.{old}", "best is not for epochs; allowed: final, kept, lowest"
-            )
+            problems.add(f"{at}.{old}", "best is not for epochs; allowed: final, kept, lowest")
 
 
-def _measured(sheet: _Sheet, indices: Sequence[int]) -> set[str]:
+def _measured(shop: _Workshop, indices: Sequence[int]) -> set[Any]:
     """Metrics and moments of the tables and claims that have one of these rows."""
+    tables, claims = shop.measured_in
+    index_of = shop.sheet.names.get
     found: set[Any] = set()
-    for table in sheet.data["tables"]:
-        if any(sheet.names.get(line["row"]) in indices for line in table["lines"]):
-            for metric in table["metrics"].values():
-                found |= {metric["metric"], metric["at"]}
-    for claim in sheet.data["claims"]:
-        for part in claim.get("test", ()):
-            if any(sheet.names.get(name) in indices for name in _named_in({"test": [part]})):
-                metric = part.get("metric", [])
-                found |= {metric} if isinstance(metric, str) else {*metric}
-                found |= {part.get(key) for key in ("at", "since", "minus")}
+    for table in tables.values():
+        if any(index_of(line.row) in indices for line in table.lines):
+            for column in table.metrics.values():
+                found |= {column.metric, column.at}
+    for part in (part.plain() for claim in claims.values() for part in claim.test):
+        named = [*([part["row"]] if "row" in part else []), *part.get("rows", ())]
+        if any(index_of(name) in indices for name in (*named, *part.get("among", ()))):
+            found |= {*metrics_of(part), *(part.get(key) for key in ("at", "since", "minus"))}
     return found

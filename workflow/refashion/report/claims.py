@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from refashion.paper.claims import Claim
 from refashion.text import NONE, count, rounded, sentence, tally
 
 # A sign beside the word, and no colour, so that a verdict is seen at a glance by everybody.
@@ -21,7 +22,7 @@ UNITS = {
 }
 
 
-def present(claim: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+def present(claim: Claim, result: Mapping[str, Any]) -> dict[str, Any]:
     """A claim as the report shows it, every number a string.
 
     Args:
@@ -31,14 +32,14 @@ def present(claim: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, An
     parts = result["parts"]
     needs = result["needs"]
     return {
-        "id": claim["id"],
-        "place": claim["place"],
-        "text": sentence(claim["text"]),
+        "id": claim.id,
+        "place": claim.place,
+        "text": sentence(claim.text),
         "verdict": result["verdict"],
         "sign": SIGNS[result["verdict"]],
         "seeds": _seeds(result),
         "note": result["note"],
-        "why": sentence(claim.get("why", "")),
+        "why": sentence(claim.why or ""),
         "needs": f"{needs} of these {len(parts)} are needed:" if needs < len(parts) else "",
         "parts": [
             {

@@ -24,6 +24,8 @@ from refashion.judging.numbers import (
     printed,
     published_numbers,
 )
+from refashion.paper.across import Statement
+from refashion.paper.config import Config
 from refashion.report import latex
 from refashion.report.claims import count_verdicts, present
 from refashion.report.tables import tabulate, tabulate_confusion, tabulate_excess
@@ -86,17 +88,17 @@ def _figure(
     results_root: Path,
     seeds: Sequence[int],
 ) -> dict[str, str]:
-    caption = sentence(figure["caption"])
+    caption = sentence(figure.caption)
     measured = _what_is_drawn(paper, figure, summaries, seeds)
     return {
-        "anchor": f"{paper.key}-{figure['id']}",
-        "label": figure["label"],
+        "anchor": f"{paper.key}-{figure.id}",
+        "label": figure.label,
         "caption": caption,
         "measured": measured,
-        "shows": sentence(figure["shows"]),
-        "alt": f"{figure['label']}: {caption} {measured} Rows: {listed(figure['rows'])}.",
-        "kind": figure["kind"],
-        **drawn(Path(results_root), f"{paper.key}/{figure['id']}"),
+        "shows": sentence(figure.shows),
+        "alt": f"{figure.label}: {caption} {measured} Rows: {listed(figure.rows)}.",
+        "kind": figure.kind,
+        **drawn(Path(results_root), f"{paper.key}/{figure.id}"),
     }
 
 
@@ -121,7 +123,7 @@ def _what_is_drawn(
     paper: Any, figure: Mapping[str, Any], summaries: Mapping[str, dict], seeds: Sequence[int]
 ) -> str:
     """Which images, of which epoch and over which seeds, and how to read it."""
-    rows = [paper.row(row) for row in figure["rows"]]
+    rows = [paper.row(row) for row in figure.rows]
     # A run that diverged is no part of a mean, and a row without another is not drawn.
     completed = [summaries.get(row.id, {}).get("completed", len(seeds)) for row in rows]
     runs = [number for number in completed if number] or [0]
@@ -131,17 +133,17 @@ def _what_is_drawn(
         over = "no completed run"
     elif len(seeds) == 1:
         over = f"seed {seeds[0]} alone"
-    held_out = any(row.spec["split"]["validation"] for row in rows)
+    held_out = any(row.spec.split.validation for row in rows)
     image, at = "validation image" if held_out else "test image", _kept_at(rows)
-    series = capital(listed([SERIES[name] for name in figure.get("series", ("train", "val"))]))
+    series = capital(listed([SERIES[name] for name in figure.series]))
     band = "; the band spans from the least to the greatest" if several else ", so no band"
     line = ", with a line from the least to the greatest" if several else ", so no spread"
     return {
         "curves": f"{series}, {over}{band}."
-        + (" The vertical axis is logarithmic." if figure.get("scale") == "log" else ""),
+        + (" The vertical axis is logarithmic." if figure.scale == "log" else ""),
         "bars": f"{series} {at}, {over}{line}.",
         "confusion": f"{capital(image)}s {at}, {over}"
-        + (", in percent of each true class" if figure.get("normalised") else "")
+        + (", in percent of each true class" if figure.normalised else "")
         + "; the colours are scaled to the errors, the diagonal is grey.",
         "confusion_difference": f"Published counts, ours ({image}s {at}, {over}) and ours minus "
         f"the published ones; beside them the share of each class that is recognised{line}.",
@@ -151,11 +153,11 @@ def _what_is_drawn(
         f"the course of training, seed {seeds[0]}.",
         "examples": f"The first two {image}s of each class and what the network takes them for "
         f"{at}, seed {seeds[0]}.",
-    }[figure["kind"]]
+    }[figure.kind]
 
 
 def _kept_at(rows: Sequence[Any]) -> str:
-    keeps = {row.spec["keep"] for row in rows}
+    keeps = {row.spec.keep for row in rows}
     if keeps == {"last"}:
         return "after the last epoch"
     if keeps == {"best"}:
@@ -170,14 +172,14 @@ def _kept_at(rows: Sequence[Any]) -> str:
 
 def _assumption(paper: Any, assumption: Mapping[str, Any]) -> dict[str, str]:
     readings = {study.assumption: len(study.readings) for study in paper.studies}
-    varied = readings.get(assumption["id"])
+    varied = readings.get(assumption.id)
     return {
-        "id": assumption["id"],
-        "question": sentence(assumption["question"]),
-        "taken": sentence(assumption["taken"]),
-        "why": sentence(assumption["why"]),
-        "alternatives": sentence(assumption["alternatives"]),
-        "evidence": sentence(capital(EVIDENCE[assumption["evidence"]])),
+        "id": assumption.id,
+        "question": sentence(assumption.question),
+        "taken": sentence(assumption.taken),
+        "why": sentence(assumption.why),
+        "alternatives": sentence(assumption.alternatives),
+        "evidence": sentence(capital(EVIDENCE[assumption.evidence])),
         "varied": f"Varied in the sensitivity studies: {count(varied, 'other reading')}."
         if varied
         else "",
@@ -185,7 +187,7 @@ def _assumption(paper: Any, assumption: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _finding(paper: Any, finding: findings.Finding) -> dict[str, Any]:
-    labels = {table["id"]: table["label"] for table in paper.tables}
+    labels = {table.id: table.label for table in paper.tables}
     return {
         "title": findings.KINDS[finding.kind],
         "tables": [
@@ -204,7 +206,7 @@ def _claims(paper: Any, summaries: Mapping[str, dict], results_root: Path) -> di
         result["note"] = " ".join([result["note"], *_collapses(result, summaries)]).strip()
     return {
         "claims": [
-            present(claim, judged[claim["id"]]) | {"anchor": f"{paper.key}-{claim['id']}"}
+            present(claim, judged[claim.id]) | {"anchor": f"{paper.key}-{claim.id}"}
             for claim in paper.claims
         ],
         "claims_counted": count_verdicts(list(judged.values())),
@@ -224,17 +226,14 @@ def _collapses(result: Mapping[str, Any], summaries: Mapping[str, dict]) -> list
 
 
 def _citation(citation: Mapping[str, Any]) -> dict[str, Any]:
-    place = [citation.get(key) for key in ("journal", "course", "institution", "place")]
-    doi = (
-        citation.get("doi")
-        and f"https://doi.org/{citation['doi'].removeprefix('https://doi.org/')}"
-    )
+    place = [getattr(citation, key) for key in ("journal", "course", "institution", "place")]
+    doi = citation.doi and f"https://doi.org/{citation.doi.removeprefix('https://doi.org/')}"
     return {
-        "authors": listed(citation["authors"]),
-        "title": " ".join(citation["title"].split()),
-        "date": day(citation["date"]),
+        "authors": listed(citation.authors),
+        "title": " ".join(citation.title.split()),
+        "date": day(citation.date),
         "place": capital(", ".join(part for part in place if part)),
-        "links": [url for url in (doi, citation.get("url"), citation.get("code")) if url],
+        "links": [url for url in (doi, citation.url, citation.code) if url],
     }
 
 
@@ -295,9 +294,9 @@ def _verdict(paper: Any, number: Mapping[str, Any]) -> dict[str, str]:
     bounds = [rounded(bound, digits) for bound in number["interval"] or ()]
     return {
         "row": number["row"].id,
-        "table": number["table"]["label"],
+        "table": number["table"].label,
         "anchor": f"{paper.key}-{number['table']['id']}",
-        "metric": number["metric"]["label"] + (", %" if number["unit"] == "percent" else ""),
+        "metric": number["metric"].label + (", %" if number["unit"] == "percent" else ""),
         "published": printed(number),
         "measured": mean_and_spread(number),
         "n": str(number["n"]),
@@ -307,11 +306,11 @@ def _verdict(paper: Any, number: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _margins(config: Mapping[str, Any]) -> str:
+def _margins(config: Config) -> str:
     """What close means for each kind of number, and why."""
     return "; ".join(
-        f"{key.replace('_', ' ')} within {entry['margin']:g} ({entry['reason']})"
-        for key, entry in config["margins"].items()
+        f"{key.replace('_', ' ')} within {entry.margin:g} ({entry.reason})"
+        for key, entry in config.margins.given().items()
     )
 
 
@@ -325,10 +324,10 @@ def _highlights(
             "says": _ranking(kind),
             "largest": [
                 {
-                    "table": number["table"]["label"],
+                    "table": number["table"].label,
                     "anchor": f"{paper.key}-{number['table']['id']}",
                     "row": number["row"].id,
-                    "metric": number["metric"]["label"],
+                    "metric": number["metric"].label,
                     "published": printed(number),
                     "measured": mean_and_spread(number),
                     "difference": difference(number),
@@ -379,7 +378,8 @@ def _paper(
         "key": paper.key,
         "citation": _citation(paper.citation),
         "protocol": [
-            (capital(key.replace("_", " ")), sentence(text)) for key, text in paper.protocol.items()
+            (capital(key.replace("_", " ")), sentence(text))
+            for key, text in paper.protocol.given().items()
         ],
         "highlights": _highlights(paper, numbers, summaries, seeds),
         "prints_numbers": bool(numbers),
@@ -448,16 +448,16 @@ def _scorecard(results_root: Path) -> dict[str, Any]:
 
 
 def _across(
-    statements: Sequence[Mapping[str, Any]], papers: Sequence[Mapping[str, Any]]
+    statements: Sequence[Statement], papers: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """What several of the papers say: their claims, as they are shown there."""
     shown = {(paper["key"], claim["id"]): claim for paper in papers for claim in paper["claims"]}
     return [
         {
-            "text": sentence(statement["text"]),
+            "text": sentence(statement.text),
             "claims": [
-                shown[said["paper"], said["claim"]] | {"against": said["against"]}
-                for said in statement["claims"]
+                shown[said.paper, said.claim] | {"against": said.against}
+                for said in statement.claims
             ],
         }
         for statement in statements
@@ -466,7 +466,7 @@ def _across(
 
 def how_it_was_run(
     run: Mapping[str, Any],
-    config: Mapping[str, Any],
+    config: Config,
     scale: str,
     papers: Sequence[Any],
     summaries: Mapping[str, Mapping[str, dict]],
@@ -487,12 +487,12 @@ def how_it_was_run(
     commit = run["commit"] or "not in a git checkout"
     if run["commit"] and run["dirty"]:
         commit += ", with uncommitted changes"
-    epochs = config["scales"][scale].get("epochs")
+    epochs = config.chosen.epochs
     return [
         ("Scale", scale),
         ("Images", "; ".join(images) or NONE),
         ("Epochs", "as published" if epochs is None else str(epochs)),
-        ("Seeds", listed(config["seeds"])),
+        ("Seeds", listed(config.seeds)),
         (
             "Training",
             f"{duration(sum(seconds))} in {count(len(seconds), 'run')}" if seconds else NONE,
@@ -516,7 +516,7 @@ def how_it_was_run(
 
 
 def _images(row: Any, summary: Mapping[str, Any]) -> str:
-    sets = ["train", "validation", "test"] if row.spec["split"]["validation"] else ["train", "test"]
+    sets = ["train", "validation", "test"] if row.spec.split.validation else ["train", "test"]
     names = {"train": "training"}
     return ", ".join(f"{summary[f'{name}_images']:,} {names.get(name, name)}" for name in sets)
 
@@ -525,12 +525,12 @@ def _images(row: Any, summary: Mapping[str, Any]) -> str:
 
 
 def build_context(
-    config: Mapping[str, Any],
+    config: Config,
     papers: Sequence[Any],
     results_root: Path,
     scale: str,
     run: Mapping[str, Any],
-    statements: Sequence[Mapping[str, Any]] = (),
+    statements: Sequence[Statement] = (),
 ) -> dict[str, Any]:
     """All that the templates print, every number a string.
 
@@ -543,14 +543,14 @@ def build_context(
     Raises:
         UserError: a figure has not been drawn, or a paper not diagnosed.
     """
-    root, seeds = Path(results_root), config["seeds"]
+    root, seeds = Path(results_root), config.seeds
     found = {paper.key: findings.load(paper, root) for paper in papers}
     summaries = {
         paper.key: findings.with_collapsed(load_summaries(paper, root), found[paper.key])
         for paper in papers
     }
     numbers = {
-        paper.key: published_numbers(paper, summaries[paper.key], config["margins"])
+        paper.key: published_numbers(paper, summaries[paper.key], config.margins)
         for paper in papers
     }
     shown = [

@@ -9,6 +9,7 @@ from typing import Any
 
 from refashion.judging import studies as comparison
 from refashion.judging.numbers import difference, mean_and_spread, printed
+from refashion.paper.config import Config
 from refashion.paper.studies import DEFAULT, Reading, Study, needed_rows
 from refashion.report.claims import SIGNS
 from refashion.report.page import BANNER, KINDS, VERDICT_SIGNS, drawn, how_it_was_run, seeds_run
@@ -19,7 +20,7 @@ TITLE = "Sensitivity studies"
 
 
 def build_context(
-    config: Mapping[str, Any],
+    config: Config,
     papers: Sequence[Any],
     results_root: Path,
     scale: str,
@@ -41,7 +42,7 @@ def build_context(
         "smoke": scale == "smoke",
         "banner": BANNER if scale == "smoke" else "",
         "date": run["date"],
-        "spread": seeds_run(config["seeds"]),
+        "spread": seeds_run(config.seeds),
         "papers": [_paper(paper, root) for paper in studied],
         "run": how_it_was_run(run, config, scale, studied, summaries),
     }
@@ -51,7 +52,7 @@ def _paper(paper: Any, results_root: Path) -> dict[str, Any]:
     found = {study["assumption"]: study for study in comparison.load(paper, results_root)}
     return {
         "key": paper.key,
-        "title": " ".join(paper.citation["title"].split()),
+        "title": " ".join(paper.citation.title.split()),
         "studies": [
             _study(paper, study, found[study.assumption], results_root) for study in paper.studies
         ],
@@ -61,15 +62,15 @@ def _paper(paper: Any, results_root: Path) -> dict[str, Any]:
 def _study(
     paper: Any, study: Study, found: Mapping[str, Any], results_root: Path
 ) -> dict[str, Any]:
-    assumption = next(each for each in paper.assumptions if each["id"] == study.assumption)
-    question = sentence(assumption["question"])
+    assumption = next(each for each in paper.assumptions if each.id == study.assumption)
+    question = sentence(assumption.question)
     kinds = [KINDS[kind["task"], kind["unit"]][1] for kind in found["closest"]]
     return {
         "anchor": f"{paper.key}-{study.assumption}",
         "assumption": study.assumption,
         "question": question,
         "aim": sentence(study.aim),
-        "taken": sentence(assumption["taken"]),
+        "taken": sentence(assumption.taken),
         "rows": listed(study.rows),
         "kinds": [capital(kind) for kind in kinds],
         "readings": [
@@ -181,13 +182,13 @@ def _flips(paper: Any, found: Mapping[str, Any]) -> list[dict[str, Any]]:
             changed.setdefault(flip["claim"], []).append((reading["id"], flip))
     return [
         {
-            "claim": claim["id"],
-            "text": sentence(claim["text"]),
-            "default": _verdict(changed[claim["id"]][0][1]["default"]),
-            "readings": [(name, _verdict(flip["reading"])) for name, flip in changed[claim["id"]]],
+            "claim": claim.id,
+            "text": sentence(claim.text),
+            "default": _verdict(changed[claim.id][0][1]["default"]),
+            "readings": [(name, _verdict(flip["reading"])) for name, flip in changed[claim.id]],
         }
         for claim in paper.claims
-        if claim["id"] in changed
+        if claim.id in changed
     ]
 
 

@@ -28,9 +28,9 @@ def tabulate(paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]
     """
     compared = compare_table(paper, table, summaries)
     printed_in = _tables_of(paper)
-    values = {key: [setting(line["row"], key) for line in compared] for key in table["settings"]}
+    values = {key: [setting(line["row"], key) for line in compared] for key in table.settings}
     shared = {key for key in values if len(compared) > 1 and len(set(values[key])) == 1}
-    columns = [key for key in table["settings"] if key not in shared]
+    columns = [key for key in table.settings if key not in shared]
     notes: list[dict[str, str]] = []
     lines = []
     for index, line in enumerate(compared):
@@ -40,7 +40,7 @@ def tabulate(paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]
             remarks.append(f"Ours, not in the paper: a variant of {row.variant_of}.")
         if row.note:
             remarks.append(sentence(row.note))
-        others = [label for label in printed_in.get(row.id, ()) if label != table["label"]]
+        others = [label for label in printed_in.get(row.id, ()) if label != table.label]
         if others:
             remarks.append(f"The same runs as in {listed(others)}.")
         remarks += _fate(summary)
@@ -58,20 +58,20 @@ def tabulate(paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]
                 "cells": [_cell(number, summary) for number in line["numbers"].values()],
             }
         )
-    published = {key for line in table["lines"] for key in line["published"]}
+    published = {key for line in table.lines for key in line.published}
     if published and any(line["ours"] for line in compared):
         text = "The difference of a row that is ours is taken from the number published for the row"
         notes.append({"mark": "", "text": f"{text} it varies."})
     metrics = [
-        (metric["label"] + (", %" if metric["unit"] == "percent" else ""), key in published)
-        for key, metric in table["metrics"].items()
+        (metric.label + (", %" if metric.unit == "percent" else ""), key in published)
+        for key, metric in table.metrics.items()
     ]
     return {
-        "anchor": f"{paper.key}-{table['id']}",
-        "label": table["label"],
-        "caption": sentence(table["caption"]),
+        "anchor": f"{paper.key}-{table.id}",
+        "label": table.label,
+        "caption": sentence(table.caption),
         "shared": ", ".join(
-            f"{setting_label(key)} {values[key][0]}" for key in table["settings"] if key in shared
+            f"{setting_label(key)} {values[key][0]}" for key in table.settings if key in shared
         ),
         "lines_are": "Row",
         "panels": _panels(metrics, [capital(setting_label(key)) for key in columns]),
@@ -103,7 +103,7 @@ def tabulate_confusion(
             remarks.append("A class that a run never predicts has precision 0 in that run.")
     return {
         "anchor": f"{paper.key}-{compared['id']}",
-        "label": matrix["label"],
+        "label": matrix.label,
         "caption": f"Accuracy, and recall and precision by class, of row {row.id}, computed from "
         "the confusion matrix that is printed and from those of our runs.",
         "shared": "",
@@ -123,9 +123,9 @@ def tabulate_excess(
     """
     panels: dict[str, list[dict]] = {}
     for line in excess_over_floor(paper, levels, summaries):
-        panels.setdefault(line["metric"]["label"], []).append(line)
+        panels.setdefault(line["metric"].label, []).append(line)
     moved = [
-        (line["order_sd"], line["metric"]["digits"])
+        (line["order_sd"], line["metric"].digits)
         for lines in panels.values()
         for line in lines
         if line["published"]
@@ -153,13 +153,11 @@ def _excess_panel(paper: Any, label: str, lines: Sequence[Mapping[str, Any]]) ->
             {
                 "row": line["row"],
                 "ours": line["ours"],
-                "table": line["table"]["label"],
+                "table": line["table"].label,
                 "anchor": f"{paper.key}-{line['table']['id']}",
                 "numbers": [
                     [
-                        rounded(line[whose][name], line["metric"]["digits"])
-                        if line[whose]
-                        else NONE
+                        rounded(line[whose][name], line["metric"].digits) if line[whose] else NONE
                         for name in ("error", "floor", "excess")
                     ]
                     for whose in groups
@@ -174,8 +172,8 @@ def _tables_of(paper: Any) -> dict[str, list[str]]:
     """Row id to the labels of all tables that print it."""
     tables: dict[str, list[str]] = {}
     for table in paper.tables:
-        for line in table["lines"]:
-            tables.setdefault(paper.row(line["row"]).id, []).append(table["label"])
+        for line in table.lines:
+            tables.setdefault(paper.row(line.row).id, []).append(table.label)
     return tables
 
 

@@ -52,14 +52,14 @@ def _printed(paper: Any) -> dict[tuple[str, str, str], list[float]]:
             known.append(number)
 
     for table in paper.tables:
-        for line in table["lines"]:
-            for key, number in line["published"].items():
-                metric = table["metrics"][key]
-                share = round(number / 100, 6) if metric["unit"] == "percent" else number
-                add(line["row"], metric["metric"], metric["at"], share)
+        for line in table.lines:
+            for key, number in line.published.items():
+                metric = table.metrics[key]
+                share = round(number / 100, 6) if metric.unit == "percent" else number
+                add(line.row, metric.metric, metric.at, share)
     for matrix in paper.confusion_matrices:
-        counts = np.array(matrix["published"])
-        add(matrix["row"], "val_accuracy", "kept", float(np.trace(counts) / counts.sum()))
+        counts = np.array(matrix.published)
+        add(matrix.row, "val_accuracy", "kept", float(np.trace(counts) / counts.sum()))
     return printed
 
 

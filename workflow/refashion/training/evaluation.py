@@ -35,7 +35,7 @@ class Split:
 def normalise(images: Tensor, normalisation: dict) -> Tensor:
     """uint8 [n, 28, 28] to float32 [n, 1, 28, 28]: scaled to [0, 1], then (x - mean) / std."""
     scaled = images.unsqueeze(1).float().div_(255)
-    return scaled.sub_(normalisation["mean"]).div_(normalisation["std"])
+    return scaled.sub_(normalisation.mean).div_(normalisation.std)
 
 
 def sample_losses(task: str, outputs: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:

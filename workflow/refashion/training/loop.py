@@ -100,9 +100,9 @@ def train(
     started = time.perf_counter()
     prepare(device)
     out.mkdir(parents=True, exist_ok=True)
-    spec = row.spec if epochs is None else row.spec | {"epochs": epochs}
+    spec = row.spec if epochs is None else row.spec.model_copy(update={"epochs": epochs})
     identity = {
-        "spec": spec,
+        "spec": spec.as_json(),
         "layers": [repr(layer) for layer in row.network.layers],
         "seed": seed,
         "dataset_sha256": dataset.sha256,
@@ -114,11 +114,11 @@ def train(
     }
 
     model = networks.build(row.network, seed)
-    if spec["encoder"]:
+    if spec.encoder:
         _reuse_encoder(model, row, encoder)
     model.to(device)
     optimizer = make_optimizer(model, spec, device)
-    splits = make_splits(dataset, spec["split"], seed, device)
+    splits = make_splits(dataset, spec.split, seed, device)
 
     checkpoint = out / "checkpoint.safetensors"
     # What outlives the epoch that it is of: the weights to keep, and reconstructions by epoch.
@@ -131,14 +131,14 @@ def train(
     step = make_step(model, optimizer, row.task, splits["train"], spec, totals)
     if device == "cuda":
         count = len(splits["train"])
-        step = _as_graph(step, model, optimizer, count, spec["batch_size"], log)
+        step = _as_graph(step, model, optimizer, count, spec.batch_size, log)
     seconds_before = sum(line["seconds"] for line in history)
     status = "completed"
-    while len(history) < spec["epochs"] and not _stagnates(history, spec["early_stopping"]):
+    while len(history) < spec.epochs and not _stagnates(history, spec.early_stopping):
         epoch_started = time.perf_counter()
         epoch = len(history) + 1
         line = {"epoch": epoch}
-        line |= train_epoch(model, step, totals, splits["train"], spec["batch_size"], seed, epoch)
+        line |= train_epoch(model, step, totals, splits["train"], spec.batch_size, seed, epoch)
         line |= _measure(model, row.task, splits, spec, epoch)
         if not all(isfinite(value) for value in line.values()):
             status = "diverged"
@@ -146,17 +146,17 @@ def train(
             break
         line["seconds"] = time.perf_counter() - epoch_started
         history.append(line)
-        if _kept_epoch(history, spec["keep"]) == epoch and spec["keep"] != "last":
+        if _kept_epoch(history, spec.keep) == epoch and spec.keep != "last":
             kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         _take_snapshot(snapshots, epoch, model, splits["val"], spec)
         _save_checkpoint(checkpoint, identity, model, optimizer, history, kept, snapshots)
-        log(_progress(line, spec["epochs"], history))
-    stopped_early = status == "completed" and len(history) < spec["epochs"]
+        log(_progress(line, spec.epochs, history))
+    stopped_early = status == "completed" and len(history) < spec.epochs
     if stopped_early:
-        log(f"stopped: no lower validation loss for {spec['early_stopping']['patience']} epochs")
+        log(f"stopped: no lower validation loss for {spec.early_stopping.patience} epochs")
     if kept:
         model.load_state_dict(kept)
-    outputs, confusion = describe_outputs(model, row.task, splits["val"], spec["normalisation"])
+    outputs, confusion = describe_outputs(model, row.task, splits["val"], spec.normalisation)
     if snapshots:
         outputs["snapshots"] = torch.stack(list(snapshots.values()))
         outputs["snapshot_epochs"] = torch.tensor(list(snapshots))
@@ -177,7 +177,7 @@ def train(
         "diverged_at_epoch": len(history) + 1 if status == "diverged" else None,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "final": _line(history, len(history)),
-        "kept": _line(history, _kept_epoch(history, spec["keep"])),
+        "kept": _line(history, _kept_epoch(history, spec.keep)),
         "lowest": _line(history, _kept_epoch(history, "best")),
         "best": _best(history),
         "confusion": None if status == "diverged" or confusion is None else confusion.tolist(),
@@ -198,7 +198,8 @@ def make_splits(dataset: Dataset, shares: dict, seed: int, device: str) -> dict[
     """
     count = len(dataset.train_images)
     train, validation = (
-        round(count * shares[name] / ALL_TRAINING_IMAGES) for name in ("train", "validation")
+        round(count * getattr(shares, name) / ALL_TRAINING_IMAGES)
+        for name in ("train", "validation")
     )
     # Epochs count from 1: this key is that of no epoch's order.
     drawn = _random_order(count, seed, 0) if train < count else np.arange(count)
@@ -223,9 +224,9 @@ def _measure(
     model: Model, task: str, splits: dict[str, Split], spec: dict, epoch: int
 ) -> dict[str, float]:
     """Every metric of every set after an epoch, as ``val_loss``."""
-    how = spec["normalisation"], spec["batch_size"]
+    how = spec.normalisation, spec.batch_size
     measured = {name: evaluate(model, task, split, *how) for name, split in splits.items()}
-    if spec["validation_dropout"]:
+    if spec.validation_dropout:
         measured["val_dropout"] = evaluate(model, task, splits["val"], *how, dropout_epoch=epoch)
     return {
         f"{name}_{metric}": value
@@ -237,9 +238,9 @@ def _measure(
 def _take_snapshot(
     snapshots: dict[int, Tensor], epoch: int, model: Model, split: Split, spec: dict
 ) -> None:
-    if epoch in spec["snapshots"] and epoch not in snapshots:
+    if epoch in spec.snapshots and epoch not in snapshots:
         images = split.images[example_indices(split.labels, 1)]
-        snapshots[epoch] = reconstruct(model, images, spec["normalisation"]).cpu()
+        snapshots[epoch] = reconstruct(model, images, spec.normalisation).cpu()
 
 
 def _stagnates(history: list[dict], early_stopping: dict | None) -> bool:
@@ -248,11 +249,11 @@ def _stagnates(history: list[dict], early_stopping: dict | None) -> bool:
         return False
     lowest, waited = inf, 0
     for line in history:
-        if line["val_loss"] < lowest - early_stopping["min_delta"]:
+        if line["val_loss"] < lowest - early_stopping.min_delta:
             lowest, waited = line["val_loss"], 0
         else:
             waited += 1
-    return waited >= early_stopping["patience"]
+    return waited >= early_stopping.patience
 
 
 def _kept_epoch(history: list[dict], keep: str | int) -> int:
@@ -321,30 +322,30 @@ def prepare(device: str) -> None:
 def _reuse_encoder(model: Model, row: Row, encoder: Path | None) -> None:
     if encoder is None:
         raise UserError(
-            f"{row.paper}/{row.id} reuses the encoder of {row.spec['encoder']['row']}: "
+            f"{row.paper}/{row.id} reuses the encoder of {row.spec.encoder.row}: "
             "name its encoder.safetensors with --encoder"
         )
     try:
         model.encoder.load_state_dict(load_file(encoder))
     except (OSError, RuntimeError) as error:
         raise UserError(f"{encoder}: not an encoder for {row.paper}/{row.id}: {error}") from error
-    if row.spec["encoder"]["frozen"]:
+    if row.spec.encoder.frozen:
         model.freeze_encoder()
 
 
 def make_optimizer(model: Model, spec: dict, device: str = "cpu") -> torch.optim.Optimizer:
     """Adam or SGD over the weights that are not frozen, with a row's settings."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if spec["optimizer"] == "adam":
+    if spec.optimizer == "adam":
         capturable = device == "cuda"
         return Adam(
             parameters,
-            lr=spec["learning_rate"],
-            eps=spec["epsilon"],
+            lr=spec.learning_rate,
+            eps=spec.epsilon,
             fused=True,
             capturable=capturable,
         )
-    return SGD(parameters, lr=spec["learning_rate"], momentum=spec["momentum"], fused=True)
+    return SGD(parameters, lr=spec.learning_rate, momentum=spec.momentum, fused=True)
 
 
 def make_step(
@@ -362,7 +363,7 @@ def make_step(
     """
 
     def step(batch: Tensor) -> None:
-        inputs = normalise(split.images[batch], spec["normalisation"])
+        inputs = normalise(split.images[batch], spec.normalisation)
         labels = split.labels[batch]
         outputs = model(inputs)
         loss = sample_losses(task, outputs, inputs, labels).mean()

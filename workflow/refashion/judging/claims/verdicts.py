@@ -68,8 +68,7 @@ def combine(verdicts: Sequence[str], needs: int) -> str:
 def parts_of(claim: Mapping[str, Any], paper: Any) -> list[dict[str, Any]]:
     """The parts of a claim's test, each with one metric, and with rows by their ids."""
     parts = []
-    for part in claim.get("test", ()):
-        part = dict(part)
+    for part in (part.plain() for part in claim.test):
         if "row" in part:
             part["row"] = paper.row(part["row"]).id
         for key in ("rows", "among"):
@@ -100,18 +99,18 @@ def evaluate_claim(
         ``unit``, ``seeds``, ``holds_in``, ``effects`` (by what they are of, a value a seed), and of
         the one that ``decides`` its name, statistics and ``interval``.
     """
-    if not claim.get("test"):
-        verdict, note = NOT_TESTED, claim.get("untestable", "No test of it is written.")
+    if not claim.test:
+        verdict, note = NOT_TESTED, claim.untestable or "No test of it is written."
         empty = {"seeds": [], "holds_in": [], "needs": 0, "parts": []}
-        return {"id": claim["id"], "verdict": verdict, "note": note} | empty
+        return {"id": claim.id, "verdict": verdict, "note": note} | empty
     measured = [_measure(part, runs, levels) for part in parts_of(claim, paper)]
     # A part that no seed can test leaves the others theirs.
     common = [seed for seed in runs if all(seed in one.by_seed for one in measured if one.by_seed)]
     parts = [_evaluate_part(one, common, of_all=len(runs)) for one in measured]
-    needs = claim.get("needs", len(parts))
+    needs = claim.needs or len(parts)
     seeds = common if all(part["seeds"] for part in parts) else []
     return {
-        "id": claim["id"],
+        "id": claim.id,
         "verdict": combine([part["verdict"] for part in parts], needs),
         "note": " ".join(dict.fromkeys(part["note"] for part in parts if part["note"])),
         "seeds": seeds,

@@ -40,7 +40,7 @@ class Printed(NamedTuple):
     @property
     def what(self) -> tuple[str, str]:
         """The metric, and of which epoch."""
-        return self.metric["metric"], self.metric["at"]
+        return self.metric.metric, self.metric.at
 
     @property
     def text(self) -> str:
@@ -49,11 +49,11 @@ class Printed(NamedTuple):
     @property
     def half_unit(self) -> float:
         """How far rounding may have moved it."""
-        return 0.5 * 10 ** -self.metric["digits"]
+        return 0.5 * 10**-self.metric.digits
 
     def like(self, value: float) -> str:
         """A value with as many decimals as this number is printed with."""
-        return rounded(value, self.metric["digits"])
+        return rounded(value, self.metric.digits)
 
 
 Line = Sequence[Printed]
@@ -63,11 +63,11 @@ def printed_lines(paper: Any) -> list[Line]:
     """The numbers of every line of every table that has any."""
     lines = [
         [
-            Printed(line["row"], paper.row(line["row"]), table, table["metrics"][key], value)
-            for key, value in line["published"].items()
+            Printed(line.row, paper.row(line.row), table, table.metrics[key], value)
+            for key, value in line.published.items()
         ]
         for table in paper.tables
-        for line in table["lines"]
+        for line in table.lines
     ]
     return [line for line in lines if line]
 
@@ -81,22 +81,22 @@ def _finding(
         rows=distinct(number.name for number in numbers),
         evidence=evidence,
         consequence=consequence,
-        tables=distinct(number.table["id"] for number in numbers),
-        metrics=distinct(number.metric["label"] for number in numbers),
+        tables=distinct(number.table.id for number in numbers),
+        metrics=distinct(number.metric.label for number in numbers),
     )
 
 
 def _losses(line: Line) -> list[Printed]:
-    return [number for number in line if number.metric["unit"] == "loss"]
+    return [number for number in line if number.metric.unit == "loss"]
 
 
 def _at(line: Line) -> str:
-    return f"{line[0].table['label']}, {line[0].name}"
+    return f"{line[0].table.label}, {line[0].name}"
 
 
 def _as_printed(numbers: Iterable[Printed]) -> str:
     """``0.5925 (min. error, training) and 0.5913 (min. error, validation)``."""
-    named = [(number.text, number.metric["label"]) for number in numbers]
+    named = [(number.text, number.metric.label) for number in numbers]
     return listed([f"{text} ({label[0].lower()}{label[1:]})" for text, label in named])
 
 
@@ -109,7 +109,7 @@ def _from_to(numbers: Line, values: Sequence[float]) -> str:
 
 
 def _level(levels: Mapping, number: Printed, name: str) -> dict[str, float]:
-    return level_of(levels, number.row, number.metric["metric"], name)
+    return level_of(levels, number.row, number.metric.metric, name)
 
 
 def _mean(levels: Mapping, number: Printed, name: str) -> float:
@@ -152,7 +152,7 @@ def mostly_floor(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
         errors = [number.value for number in alike]
         over = [number.value - _mean(levels, number, "floor") for number in alike]
         said.append(
-            f"{alike[0].metric['label']}: errors of {_from_to(alike, errors)} are an excess of "
+            f"{alike[0].metric.label}: errors of {_from_to(alike, errors)} are an excess of "
             f"{_from_to(alike, over)} over a floor of "
             f"{_from_to(alike, [_mean(levels, number, 'floor') for number in alike])}."
         )
@@ -232,11 +232,9 @@ def _what_is_not_judged(line: Line, lines: Sequence[Line]) -> str:
     table = line[0].table
     rows = [other[0].row for other in lines if other[0].table is table]
     varied = [
-        setting_label(key)
-        for key in table["settings"]
-        if len({setting(row, key) for row in rows}) > 1
+        setting_label(key) for key in table.settings if len({setting(row, key) for row in rows}) > 1
     ]
-    return capital(f"{listed(varied)} in {table['label']}" if varied else table["label"])
+    return capital(f"{listed(varied)} in {table.label}" if varied else table.label)
 
 
 def no_better(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
@@ -302,9 +300,9 @@ def order_of_floors(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]
 def _train_and_other(line: Line) -> Iterator[tuple[Printed, Printed]]:
     """A line's errors on training and on other images that are averaged alike."""
     for train, other in combinations(_losses(line), 2):
-        name, _, average = train.metric["metric"].partition("_loss")
-        other_name, _, other_average = other.metric["metric"].partition("_loss")
-        alike = average == other_average and train.metric["at"] == other.metric["at"]
+        name, _, average = train.metric.metric.partition("_loss")
+        other_name, _, other_average = other.metric.metric.partition("_loss")
+        alike = average == other_average and train.metric.at == other.metric.at
         if alike and name == "train" and other_name in ("val", "test"):
             yield train, other
 
@@ -316,7 +314,7 @@ def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
     """Lines of different rows that have all their common numbers the same."""
     for one, other in combinations(lines, 2):
         # Numbers of epochs are few and whole: that they repeat says nothing.
-        known = {n.what: n for n in other if n.metric["unit"] != "epochs"}
+        known = {n.what: n for n in other if n.metric.unit != "epochs"}
         both = [(number, known[number.what]) for number in one if number.what in known]
         if one[0].row.id == other[0].row.id or len(both) < REPEATED_NUMBERS:
             continue
@@ -334,8 +332,8 @@ def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
 
 
 def _differences(one: Any, other: Any) -> str:
-    settings = [row.spec["parameters"] | row.spec for row in (one, other)]
-    keys = [key for key in distinct([*settings[0], *settings[1]]) if key != "parameters"]
+    settings = [row.settings for row in (one, other)]
+    keys = distinct([*settings[0], *settings[1]])
     different = [key for key in keys if settings[0].get(key) != settings[1].get(key)]
     return listed(
         [
@@ -362,7 +360,7 @@ def two_results(lines: Sequence[Line]) -> Iterator[Finding]:
             between = _between_lines(lines, number, again)
             smaller = sum(difference <= apart + 1e-9 for difference in between)
             said.append(
-                f"{number.metric['label']}: {number.text} ({_at([number])}) and {again.text} "
+                f"{number.metric.label}: {number.text} ({_at([number])}) and {again.text} "
                 f"({_at([again])}), {number.like(apart)} apart. "
                 f"{smaller or 'None'} of the {count(len(between), 'pair')} of lines that these "
                 f"tables compare {'are' if smaller > 1 else 'is'} as close."
@@ -388,8 +386,8 @@ def _between_lines(lines: Sequence[Line], one: Printed, other: Printed) -> list[
     numbers = [number for line in lines for number in line if number.what == one.what]
     return [
         abs(first.value - second.value)
-        for table in distinct([one.table["id"], other.table["id"]])
-        for first, second in combinations([n for n in numbers if n.table["id"] == table], 2)
+        for table in distinct([one.table.id, other.table.id])
+        for first, second in combinations([n for n in numbers if n.table.id == table], 2)
     ]
 
 
@@ -403,12 +401,14 @@ def patience(lines: Sequence[Line]) -> Iterator[Finding]:
     ruled_out, said, needed = [], [], []
     for line in lines:
         row = line[0].row
-        epochs = {n.metric["at"]: n for n in line if n.metric["unit"] == "epochs"}
+        epochs = {n.metric.at: n for n in line if n.metric.unit == "epochs"}
         stop, best = epochs.get("final"), epochs.get("kept", epochs.get("lowest"))
-        if not (stop and best and row.spec["early_stopping"]):
+        if not (stop and best and row.spec.early_stopping):
             continue
-        waits, min_delta = (row.spec["early_stopping"][key] for key in ("patience", "min_delta"))
-        last, optimum, most = int(stop.value), int(best.value), row.spec["epochs"]
+        waits, min_delta = (
+            getattr(row.spec.early_stopping, key) for key in ("patience", "min_delta")
+        )
+        last, optimum, most = int(stop.value), int(best.value), row.spec.epochs
         age = last - optimum
         if age == waits or (age < waits and (last == most or min_delta)):
             continue
@@ -446,14 +446,14 @@ def matrices(paper: Any, lines: Sequence[Line], levels: Mapping) -> Iterator[Fin
     """Sums of printed confusion matrices, accuracies in them, and classes never predicted."""
     found: dict[str, dict[str, str]] = {}
     for matrix in paper.confusion_matrices:
-        name, counts = matrix["row"], np.array(matrix["published"])
-        row, at = paper.row(name), f"{matrix['label']}, {name}"
+        name, counts = matrix.row, np.array(matrix.published)
+        row, at = paper.row(name), f"{matrix.label}, {name}"
         # Which images are held out is drawn: of those the number in each class is not known.
         sums, images = counts.sum(1), levels["classes"]["test"]
         wrong = [
             f"{total:,} of {CLASS_NAMES[c]}, where there are {images[c]:,}"
             for c, total in enumerate(sums)
-            if total != images[c] and not row.spec["split"]["validation"]
+            if total != images[c] and not row.spec.split.validation
         ]
         if wrong:
             found.setdefault("matrix_sums", {})[name] = f"{at}: {listed(wrong)}."
@@ -462,7 +462,7 @@ def matrices(paper: Any, lines: Sequence[Line], levels: Mapping) -> Iterator[Fin
             number
             for line in lines
             for number in line
-            if number.row.id == row.id and number.metric["metric"].startswith("val_accuracy")
+            if number.row.id == row.id and number.metric.metric.startswith("val_accuracy")
         ]
         if not printed or any(abs(n.value - share) > n.half_unit + 1e-9 for n in printed):
             said = f"{at}: {np.trace(counts):,} of {counts.sum():,} images are on the diagonal, "

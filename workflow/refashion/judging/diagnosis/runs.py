@@ -123,13 +123,13 @@ def excess_over_floor(
         for line in compare_table(paper, table, summaries):
             row = line["row"]
             for key, number in line["numbers"].items():
-                metric = table["metrics"][key]
-                what = (row.id, metric["metric"], metric["at"], number["published"])
+                metric = table.metrics[key]
+                what = (row.id, metric.metric, metric.at, number["published"])
                 if row.task != "reconstruction" or number["unit"] != "loss" or what in seen:
                     continue
                 seen.add(what)
                 floor, of_ours = (
-                    level_of(levels[whose], row, metric["metric"], "floor")
+                    level_of(levels[whose], row, metric.metric, "floor")
                     for whose in ("published", "measured")
                 )
                 if floor["mean"] > 0 and (number["published"] or number["mean"]):

@@ -48,14 +48,13 @@ def draw(
     Raises:
         UserError: the figure's kind is none of :data:`KINDS`.
     """
-    if figure["kind"] not in KINDS:
+    if figure.kind not in KINDS:
         raise UserError(
-            f"{paper.file}: figures: {figure['id']}: kind: {figure['kind']} is none of "
-            f"{', '.join(KINDS)}"
+            f"{paper.file}: figures: {figure.id}: kind: {figure.kind} is none of {', '.join(KINDS)}"
         )
     _write(
-        lambda: KINDS[figure["kind"]](paper, figure, Path(results_root), list(seeds)),
-        f"{paper.key}/{figure['id']}",
+        lambda: KINDS[figure.kind](paper, figure, Path(results_root), list(seeds)),
+        f"{paper.key}/{figure.id}",
         scale,
         (out_svg, out_pdf),
     )

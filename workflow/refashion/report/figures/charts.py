@@ -52,8 +52,8 @@ def curves(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]
     One row has a colour for each series; several have a colour for each row and a line style for
     each series.
     """
-    rows, series = figure["rows"], figure.get("series", DEFAULT_SERIES)
-    one_row, log = len(rows) == 1, figure.get("scale") == "log"
+    rows, series = figure.rows, figure.series
+    one_row, log = len(rows) == 1, figure.scale == "log"
     drawn = Figure(figsize=(WIDTH, 3.1), layout="constrained")
     axes = drawn.add_subplot()
     colors = _colors(len(series) if one_row else len(rows))
@@ -66,7 +66,7 @@ def curves(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]
         histories = [pd.read_csv(run["folder"] / "history.csv").set_index("epoch") for run in runs]
         last_epoch = max(last_epoch, *(len(history) for history in histories))
         for which, name in enumerate(series):
-            column = _column(name, figure["metric"])
+            column = _column(name, figure.metric)
             values = _factor(figure) * pd.concat([each[column] for each in histories], axis=1)
             if log and (values <= 0).any(axis=None):
                 values = values.where(values > 0)
@@ -146,7 +146,7 @@ def bars(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) 
 
     Its length is the mean over seeds, with a line from the least to the greatest.
     """
-    rows, series = figure["rows"], figure.get("series", DEFAULT_SERIES)
+    rows, series = figure.rows, figure.series
     thick = 0.7 / len(series)
     drawn = Figure(figsize=(WIDTH, 0.6 + 0.34 * len(rows) * max(1, 0.6 * len(series))))
     drawn.set_layout_engine("constrained")
@@ -156,7 +156,7 @@ def bars(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) 
         runs, missing = completed_runs(paper, row, results_root, seeds)
         notes += missing
         for which, name in enumerate(series):
-            column = _column(name, figure["metric"])
+            column = _column(name, figure.metric)
             values = [_factor(figure) * run["kept"][column] for run in runs]
             if not values:
                 continue
@@ -195,11 +195,11 @@ def _column(series: str, metric: str) -> str:
 
 
 def _factor(figure: Mapping) -> float:
-    return 100.0 if figure["metric"] == "accuracy" else 1.0
+    return 100.0 if figure.metric == "accuracy" else 1.0
 
 
 def _axis_label(figure: Mapping, series: Sequence[str]) -> str:
     """What an axis shows, with the name of its series if there is but one."""
-    what = "Accuracy (%)" if figure["metric"] == "accuracy" else "Loss"
+    what = "Accuracy (%)" if figure.metric == "accuracy" else "Loss"
     of = [SERIES[name] for name in series] if len(series) == 1 else []
     return ", ".join([what, *of, "mean of batches"])

@@ -31,7 +31,7 @@ def reconstructions(
     paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]
 ) -> Figure:
     """First image of each class, above what each network makes of it; the first seed."""
-    found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure["rows"]]
+    found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure.rows]
     lines = [(name, outputs and outputs["outputs"], note) for name, outputs, note in found]
     classes = np.arange(len(CLASS_NAMES))
     complete = [outputs for _, outputs, _ in found if outputs]
@@ -57,10 +57,10 @@ def reconstructions(
 
 def snapshots(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) -> Figure:
     """What each network makes of some images, untrained and after ever more epochs; first seed."""
-    found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure["rows"]]
+    found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure.rows]
     complete = [outputs for _, outputs, _ in found if outputs]
     epochs = sorted({epoch for outputs in complete for epoch in _by_epoch(outputs)})
-    left, gap = _width_of_labels(figure["rows"]), 0.12
+    left, gap = _width_of_labels(figure.rows), 0.12
     side = min((WIDTH - left - gap) / (len(epochs) + 1), LARGEST)
     column_of = {epoch: left + column * side for column, epoch in enumerate(epochs)}
     last = left + len(epochs) * side + gap
@@ -100,8 +100,8 @@ def examples(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[in
     across, side, gap, line = 5, 0.84, 0.1, 0.13
     cell, step = WIDTH / across, side + 2 * line + gap
     height = HEAD + 4 * step
-    drawn, page = _page(height * len(figure["rows"]))
-    for index, name in enumerate(figure["rows"]):
+    drawn, page = _page(height * len(figure.rows))
+    for index, name in enumerate(figure.rows):
         outputs, note = _first_seed(paper, name, results_root, seeds)
         top = index * height
         if outputs is None:
@@ -138,9 +138,9 @@ def _first_seed(
     if not runs:
         return None, notes[0]
     outputs = load_file(runs[0]["folder"] / "outputs.safetensors")
-    normalisation = paper.row(name).spec["normalisation"]
+    normalisation = paper.row(name).spec.normalisation
     for images in {"targets", "outputs", "snapshots"} & set(outputs):
-        outputs[images] = outputs[images] * normalisation["std"] + normalisation["mean"]
+        outputs[images] = outputs[images] * normalisation.std + normalisation.mean
     return outputs, ""
 
 

@@ -38,8 +38,8 @@ CENTRES = np.arange(len(CLASS_NAMES)) + 0.5
 
 def confusion(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) -> Figure:
     """Counts, or shares of each true class in percent: mean over seeds, one colour scale."""
-    names = figure["rows"]
-    normalised = figure.get("normalised", False)
+    names = figure.rows
+    normalised = figure.normalised
     across = min(len(names), 2)
     down = -(-len(names) // across)
     drawn = Figure(figsize=(WIDTH, (4.9 if across == 1 else 3.8) * down), layout="constrained")
@@ -61,7 +61,7 @@ def confusion(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[i
         texts = _as_text(mean, "%.1f" if normalised else "%.0f")
         errors = np.ma.array(mean, mask=DIAGONAL)
         _draw_matrix(axes, errors, texts, CONFUSED, (0, ceiling), 7.5 if across == 1 else 6)
-        of = "validation" if paper.row(name).spec["split"]["validation"] else "test"
+        of = "validation" if paper.row(name).spec.split.validation else "test"
         end = " " if across == 1 else "\n"
         axes.set_title(f"{name}:{end}{of} images, {over_seeds(values)}")
         _name_classes(axes, left=axes in panels[:, 0], size=7 if across == 1 else 6.5)
@@ -80,14 +80,14 @@ def confusion_difference(
     last has the share of each class that is recognised: of the measured counts the mean over seeds,
     with a line from the least to the greatest.
     """
-    names = figure["rows"]
-    printed = {paper.row(matrix["row"]).id: matrix for matrix in paper.confusion_matrices}
+    names = figure.rows
+    printed = {paper.row(matrix.row).id: matrix for matrix in paper.confusion_matrices}
     drawn = Figure(figsize=(WIDTH, 6.3 * len(names)), layout="constrained")
     panels = drawn.subplots(2 * len(names), 2, squeeze=False).reshape(-1, 4)
     notes = []
     for (left, right, below, beside), name in zip(panels, names, strict=True):
         matrix = printed[paper.row(name).id]
-        published = np.array(matrix["published"])
+        published = np.array(matrix.published)
         counts, missing = _counts(paper, name, results_root, seeds)
         notes += missing
         measured = published
@@ -97,7 +97,7 @@ def confusion_difference(
             measured = np.rint(images * _shares(counts.mean(0))).astype(int)
         ceiling = _largest_error([published, measured])
         _draw_counts(left, published, ceiling)
-        left.set_title(f"{name}: published, {matrix['label']}")
+        left.set_title(f"{name}: published, {matrix.label}")
         if not len(counts):
             for axes in (right, below, beside):
                 leave_empty(axes, [name])

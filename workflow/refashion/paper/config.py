@@ -1,0 +1,149 @@
+"""What is run: ``config.yaml`` and what a command line puts in place of it, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from refashion.paper.problems import Problems, explain
+from refashion.paper.record import Distinct, Record, Text, allowed
+from refashion.paper.spec import Epochs
+
+CONFIG_FILE = "config.yaml"
+
+ScaleName = Literal["paper", "smoke"]
+PaperKey = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]*$"),
+    allowed("the name of a file in workflow/papers without .yaml"),
+]
+Seed = Annotated[int, Field(ge=0, le=4_294_967_295)]
+
+
+class Scale(Record):
+    """How much of everything is run; null: as many as the rows' papers used, or all seeds."""
+
+    train_images: int
+    test_images: int
+    epochs: Epochs | None
+    seeds: Annotated[int, Field(ge=1)] | None
+
+
+class PaperScale(Scale):
+    """The published protocol."""
+
+    train_images: Literal[60_000]
+    test_images: Literal[10_000]
+
+
+class SmokeScale(Scale):
+    """A first look, of as many images of each class."""
+
+    train_images: Annotated[int, Field(ge=10, le=60_000, multiple_of=10)]
+    test_images: Annotated[int, Field(ge=10, le=10_000, multiple_of=10)]
+
+
+class Scales(Record):
+    """The scales by name."""
+
+    paper: PaperScale
+    smoke: SmokeScale
+
+
+class Images(Record):
+    """Where the images come from."""
+
+    folder: Annotated[Annotated[str, Field(pattern=r"\S")] | None, allowed("a path, or null")]
+    sources: Annotated[
+        Distinct[Literal["folder", "system", "torchvision", "debian"]], Field(min_length=1)
+    ]
+
+
+class Margin(Record):
+    """How far from the measured mean a published number is still close, in its own unit."""
+
+    margin: Annotated[float, Field(ge=0)]
+    reason: Text
+
+
+class Margins(Record):
+    """By kind of number."""
+
+    reconstruction_error: Margin
+    cross_entropy: Margin
+    accuracy: Margin
+    epochs: Margin
+
+
+class Tolerance(Record):
+    """How far a metric may be from the reference, and which change of a verdict is drift."""
+
+    loss: Annotated[float, Field(ge=0)]
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    epochs: Annotated[int, Field(ge=0)]
+    verdict: Literal["changed", "reversed"]
+
+
+class Tolerances(Record):
+    """By scale."""
+
+    paper: Tolerance
+    smoke: Tolerance
+
+
+class Config(Record):
+    """The configuration of the workflow."""
+
+    papers: Annotated[Distinct[PaperKey], Field(min_length=1)]
+    seeds: Annotated[Distinct[Seed], Field(min_length=1)]
+    scale: ScaleName
+    scales: Scales
+    dataset: Images
+    margins: Margins
+    tolerances: Tolerances
+
+    @property
+    def chosen(self) -> Scale:
+        """The scale that is run."""
+        return getattr(self.scales, self.scale)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """The tolerance at the scale that is run."""
+        return getattr(self.tolerances, self.scale)
+
+
+def validate_config(config: Mapping[str, Any]) -> Config:
+    """Check a configuration; of ``seeds`` it then has as many as the scale takes.
+
+    ``papers`` and ``seeds`` may also be as they come from a command line: ``--config seeds=0``,
+    ``papers=one,two``, ``seeds=[0,1]`` (whose items Snakemake hands over as text).
+
+    Raises:
+        UserError: a line for every problem.
+    """
+    given = dict(config)
+    for key, kind in (("papers", str), ("seeds", int)):
+        if key in given:
+            given[key] = [_as(kind, item) for item in _items(given[key])]
+    try:
+        checked = Config.model_validate(given)
+    except ValidationError as error:
+        problems = Problems(CONFIG_FILE)
+        explain(Config, given, error, problems)
+        problems.raise_if_any()
+        raise
+    return checked.model_copy(update={"seeds": checked.seeds[: checked.chosen.seeds]})
+
+
+def _items(value: Any) -> list:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return value if isinstance(value, list) else [value]
+
+
+def _as(kind: type, item: Any) -> Any:
+    """A whole number out of its text; anything else unchanged, for the model to judge."""
+    return int(item) if kind is int and isinstance(item, str) and item.isdecimal() else item

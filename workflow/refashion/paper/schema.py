@@ -1,0 +1,31 @@
+"""The form of a file as JSON schema: editors complete and check YAML by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def write_schema(model: type[BaseModel], out: Path) -> None:
+    """Write the schema of a model's file, with what is allowed as the text that editors show."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    schema = _for_editors(model.model_json_schema())
+    out.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _for_editors(node: Any) -> Any:
+    """A schema without the defaults of keys that a paper's defaults stand for."""
+    if isinstance(node, list):
+        return [_for_editors(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "properties" in node:  # the names there are keys of the file, whatever they are
+        named = {key: _for_editors(value) for key, value in node["properties"].items()}
+        rest = {key: value for key, value in node.items() if key != "properties"}
+        return _for_editors(rest) | {"properties": named}
+    words = ". ".join(filter(None, (node.get("description"), node.get("allowed"))))
+    kept = {k: _for_editors(v) for k, v in node.items() if k not in ("allowed", "default", "title")}
+    return kept | ({"description": words} if words else {})
