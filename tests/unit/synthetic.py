@@ -3,93 +3,101 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import math
+import tempfile
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
+from refashion.paper import papers
 from refashion.results.summary import load_summaries, summarise
 from safetensors.numpy import save_file
 
 NASTY = "<script>alert(1)</script> %_&$#{}~^\\ ∀ ☃"
+FOLDER = tempfile.TemporaryDirectory(prefix="refashion-papers-")
 
 
-@dataclass(frozen=True)
-class Row:
-    """What reporting needs of ``refashion.paper.papers.Row``."""
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
+    """Writes everything out: what the loader gives must not share parts by chance."""
 
-    paper: str
-    id: str
-    spec: dict
-    task: str = "reconstruction"
-    aliases: tuple = ()
-    variant_of: str | None = None
-    note: str | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.paper}_{self.id}".replace("-", "_")
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
-@dataclass(frozen=True)
-class Paper:
-    """What reporting needs of ``refashion.paper.papers.Paper``."""
+def load(data: dict[str, Any]) -> papers.Paper:
+    """The paper of a file that holds ``data``; the same one for the same data.
 
-    key: str
-    file: str
-    citation: dict
-    protocol: dict
-    rows: tuple
-    tables: list
-    figures: list
-    assumptions: list = field(default_factory=list)
-    claims: list = field(default_factory=list)
-    confusion_matrices: list = field(default_factory=list)
-    studies: tuple = ()
-    study_rows: tuple = ()
-
-    def row(self, id: str) -> Row:
-        return next(row for row in self.rows if id == row.id or id in row.aliases)
+    Raises:
+        UserError: as :func:`refashion.paper.papers.load_paper`.
+    """
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return _load(data["key"], text)
 
 
-def _spec(**overrides: Any) -> dict[str, Any]:
+@cache
+def _load(key: str, text: str) -> papers.Paper:
+    file = Path(tempfile.mkdtemp(dir=FOLDER.name)) / f"{key}.yaml"
+    file.write_text(text, encoding="utf-8")
+    return papers.load_paper(file)
+
+
+PROTOCOL = {
+    "loss": "Mean squared error.",
+    "normalisation": "To between -1 and 1.",
+    "training_error": "After each epoch.",
+    "averaging": "The mean of the batches' means.",
+    "epochs": "30 epochs.",
+}
+DEFAULTS = {
+    "dropout": 0.2,
+    "optimizer": "adam",
+    "learning_rate": 0.001,
+    "momentum": 0,
+    "batch_size": 128,
+    "epochs": 30,
+    "normalisation": {"mean": 0.5, "std": 0.5},
+}
+AUTOENCODER = "caprari2025_autoencoder1"
+CLASSIFIER = "ochotorena2023_classifier"
+
+
+def row(id: str, architecture: str = AUTOENCODER, **keys: Any) -> dict[str, Any]:
+    """An entry of ``rows``; of its parameters it has the first that the architecture knows."""
+    usual = {AUTOENCODER: {"latent": None}, CLASSIFIER: {"latent": 64, "final": "relu"}}
+    entry = {"id": id, "architecture": architecture} | keys
+    return {"parameters": usual.get(architecture)} | entry
+
+
+def made(rows: list[dict], key: str = "made2020", **sections: Any) -> dict[str, Any]:
+    """The data of a paper with these rows, that prints, shows and claims what is given alone."""
     return {
-        "architecture": "made2020_autoencoder1",
-        "parameters": {"latent": None},
-        "dropout": 0.2,
-        "optimizer": "adam",
-        "learning_rate": 0.001,
-        "momentum": 0.0,
-        "batch_size": 128,
-        "epochs": 30,
-        "normalisation": {"mean": 0.5, "std": 0.5},
-        "encoder": None,
-        "epsilon": 1e-8,
-        "early_stopping": None,
-        "keep": "last",
-        "split": {"train": 60000, "validation": 0},
-        "validation_dropout": False,
-        "snapshots": [],
-    } | overrides
+        "key": key,
+        "citation": {"authors": ["Ada Núñez"], "title": "Made up", "date": "2020-02-02"},
+        "protocol": PROTOCOL,
+        "defaults": DEFAULTS,
+        "rows": rows,
+        **dict.fromkeys(("tables", "assumptions", "figures", "claims"), ()),
+    } | sections
 
 
-def paper(note: str = NASTY) -> Paper:
+def paper(note: str = NASTY) -> papers.Paper:
     """Two autoencoders, a variant of one and a classifier; two tables, one figure of each kind."""
-    classifier = {"architecture": "made2020_classifier", "parameters": {"n1": 128}}
-    rows = (
-        Row("made2020", "t1-small", _spec(), note=note),
-        Row("made2020", "t1-wide", _spec(parameters={"latent": 256}), aliases=("t2-same",)),
-        Row(
-            "made2020",
+    rows = [
+        row("t1-small", note=note),
+        row("t1-wide", parameters={"latent": 256}, aliases=["t2-same"]),
+        row(
             "t1-wide-sgd",
-            _spec(parameters={"latent": 256}, optimizer="sgd", momentum=0.9),
+            parameters={"latent": 256},
+            optimizer="sgd",
+            momentum=0.9,
             variant_of="t1-wide",
         ),
-        Row("made2020", "t2-classifier", _spec(**classifier), task="classification"),
-    )
+        row("t2-classifier", "caprari2025_classifier", parameters={"n1": 128, "n2": 64}),
+    ]
     error = {"metric": "val_loss_batch_mean", "at": "best", "unit": "loss", "digits": 4}
     tables = [
         {
@@ -149,68 +157,50 @@ def paper(note: str = NASTY) -> Paper:
             "rows": ["t1-small", "t1-wide"],
         },
     ]
-    return Paper(
-        key="made2020",
-        file="workflow/papers/made2020.yaml",
-        citation={"authors": ["Ada Núñez"], "title": f"Made up {note}", "date": "2020-02-02"},
-        protocol={"loss": "Mean squared error.", "epochs": "30 epochs."},
-        rows=rows,
-        tables=tables,
-        figures=figures,
-        assumptions=[
-            {
-                "id": "A1",
-                "question": "Padding?",
-                "taken": "1",
-                "why": note,
-                "alternatives": "0",
-                "evidence": "inferred",
-            }
-        ],
-        claims=[
-            {
-                "id": "made-P01",
-                "place": "III",
-                "text": f"Wider is better. {note}",
-                "test": [
-                    {
-                        "form": "best",
-                        "row": "t2-same",
-                        "among": ["t1-small"],
-                        "metric": "val_loss_batch_mean",
-                        "at": "best",
-                        "factor": 0.999,
-                    }
-                ],
-                "why": "A thousandth is ours.",
-            },
-            {"id": "made-P02", "place": "IV", "text": "It is nice", "untestable": "A judgement."},
-        ],
-    )
+    citation = {"authors": ["Ada Núñez"], "title": f"Made up {note}", "date": "2020-02-02"}
+    data = made(rows, citation=citation, tables=tables, figures=figures)
+    data["assumptions"] = [
+        {
+            "id": "A1",
+            "question": "Padding?",
+            "taken": "1",
+            "why": note,
+            "alternatives": "0",
+            "evidence": "inferred",
+        }
+    ]
+    data["claims"] = [
+        {
+            "id": "made-P01",
+            "place": "III",
+            "text": f"Wider is better. {note}",
+            "test": [
+                {
+                    "form": "best",
+                    "row": "t2-same",
+                    "among": ["t1-small"],
+                    "metric": "val_loss_batch_mean",
+                    "at": "best",
+                    "factor": 0.999,
+                }
+            ],
+            "why": "A thousandth is ours.",
+        },
+        {"id": "made-P02", "place": "IV", "text": "It is nice", "untestable": "A judgement."},
+    ]
+    return load(data)
 
 
 PUBLISHED_CONFUSION = (900 * np.eye(10, dtype=int) + 10).tolist()
 
 
-def stopping_paper() -> Paper:
+def stopping_data() -> dict[str, Any]:
     """Classifiers that stop early and keep their best epoch; a printed confusion matrix."""
-    classifier = {
-        "architecture": "made2021_classifier",
-        "parameters": {"latent": 64, "final": "relu"},
-        "early_stopping": {"patience": 5, "min_delta": 0},
-        "keep": "best",
-    }
-    rows = (
-        Row("made2021", "m5", _spec(**classifier), task="classification"),
-        Row("made2021", "m6", _spec(**classifier, epsilon=1e-7), task="classification"),
-        Row(
-            "made2021",
-            "m6-none",
-            _spec(**classifier | {"parameters": {"latent": 64, "final": "none"}}),
-            task="classification",
-            variant_of="m6",
-        ),
-    )
+    rows = [
+        row("m5", CLASSIFIER),
+        row("m6", CLASSIFIER, epsilon=1e-7),
+        row("m6-none", CLASSIFIER, parameters={"latent": 64, "final": "none"}, variant_of="m6"),
+    ]
     percent = {"metric": "val_accuracy", "unit": "percent", "digits": 1}
     epoch = {"metric": "epoch", "unit": "epochs", "digits": 0}
     table = {
@@ -228,69 +218,134 @@ def stopping_paper() -> Paper:
             {"row": "m6", "published": {"stop": 30, "accuracy": 90.4}},
         ],
     }
-    return Paper(
+    figure = {
+        "id": "figure-1",
+        "label": "Figure 1",
+        "caption": "Accuracies",
+        "shows": "They rise.",
+        "kind": "curves",
+        "metric": "accuracy",
+        "rows": ["m5", "m6"],
+    }
+    stopping = {"early_stopping": {"patience": 5, "min_delta": 0}, "keep": "best"}
+    return made(
+        rows,
         key="made2021",
-        file="workflow/papers/made2021.yaml",
         citation={"authors": ["Bo Made", "Cy Made"], "title": "Stopping", "date": "2021-03"},
-        protocol={"loss": "Cross entropy."},
-        rows=rows,
+        defaults=DEFAULTS | stopping,
         tables=[table],
-        figures=[
-            {
-                "id": "figure-1",
-                "label": "Figure 1",
-                "caption": "Accuracies",
-                "shows": "They rise.",
-                "kind": "curves",
-                "metric": "accuracy",
-                "rows": ["m5", "m6"],
-            }
-        ],
+        figures=[figure],
         confusion_matrices=[{"row": "m5", "label": "Figure 2", "published": PUBLISHED_CONFUSION}],
     )
 
 
-def silent_paper() -> Paper:
+def stopping_paper() -> papers.Paper:
+    """The paper of :func:`stopping_data`."""
+    return load(stopping_data())
+
+
+def silent_paper() -> papers.Paper:
     """Autoencoders with held-out validation images, of which the paper prints no number."""
-    split = {"train": 50000, "validation": 10000}
-    rows = tuple(
-        Row("made2022", f"h{hidden}", _spec(parameters={"hidden": hidden}, split=split))
+    rows = [
+        row(f"h{hidden}", "borgnino2023_autoencoder", parameters={"hidden": hidden})
         for hidden in (64, 512)
-    )
+    ]
     error = {"at": "final", "unit": "loss", "digits": 5}
-    return Paper(
+    table = {
+        "id": "final-losses",
+        "label": "Final losses",
+        "caption": "Errors by width",
+        "settings": ["hidden", "split"],
+        "metrics": {
+            name: error | {"metric": f"{name}_loss", "label": f"Error, {name}"}
+            for name in ("train", "val", "test")
+        },
+        "lines": [{"row": row["id"], "published": {}} for row in rows],
+    }
+    figure = {
+        "id": "figure-5",
+        "label": "Figure 5",
+        "caption": "Losses",
+        "shows": "They fall.",
+        "kind": "curves",
+        "metric": "loss",
+        "scale": "log",
+        "series": ["train", "test"],
+        "rows": ["h64", "h512"],
+    }
+    held_out = {"dropout": 0, "split": {"train": 50000, "validation": 10000}}
+    data = made(
+        rows,
         key="made2022",
-        file="workflow/papers/made2022.yaml",
         citation={"authors": ["Di Made"], "title": "Silence", "date": "2022"},
-        protocol={"loss": "Mean squared error."},
-        rows=rows,
-        tables=[
-            {
-                "id": "final-losses",
-                "label": "Final losses",
-                "caption": "Errors by width",
-                "settings": ["hidden", "split"],
-                "metrics": {
-                    name: error | {"metric": f"{name}_loss", "label": f"Error, {name}"}
-                    for name in ("train", "val", "test")
-                },
-                "lines": [{"row": row.id, "published": {}} for row in rows],
-            }
-        ],
-        figures=[
-            {
-                "id": "figure-5",
-                "label": "Figure 5",
-                "caption": "Losses",
-                "shows": "They fall.",
-                "kind": "curves",
-                "metric": "loss",
-                "scale": "log",
-                "series": ["train", "test"],
-                "rows": ["h64", "h512"],
-            }
-        ],
+        defaults=DEFAULTS | held_out,
+        tables=[table],
+        figures=[figure],
     )
+    return load(data)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What reporting needs of ``refashion.paper.papers.Row``."""
+
+    paper: str
+    id: str
+    spec: dict
+    task: str = "reconstruction"
+    aliases: tuple = ()
+    variant_of: str | None = None
+    note: str | None = None
+
+    @property
+    def spec_sha256(self) -> str:
+        return json.dumps(self.spec)
+
+    @property
+    def name(self) -> str:
+        return f"{self.paper}_{self.id}".replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What reporting needs of ``refashion.paper.papers.Paper``."""
+
+    key: str
+    file: str
+    citation: dict
+    protocol: dict
+    rows: tuple
+    tables: list
+    figures: list
+    assumptions: list = field(default_factory=list)
+    claims: list = field(default_factory=list)
+    confusion_matrices: list = field(default_factory=list)
+    studies: tuple = ()
+    study_rows: tuple = ()
+
+    def row(self, id: str) -> Row:
+        return next(row for row in self.rows if id == row.id or id in row.aliases)
+
+
+def _spec(**overrides: Any) -> dict[str, Any]:
+    return {
+        "architecture": "made2020_autoencoder1",
+        "parameters": {"latent": None},
+        "dropout": 0.2,
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "momentum": 0.0,
+        "batch_size": 128,
+        "epochs": 30,
+        "normalisation": {"mean": 0.5, "std": 0.5},
+        "encoder": None,
+        "epsilon": 1e-8,
+        "early_stopping": None,
+        "keep": "last",
+        "split": {"train": 60000, "validation": 0},
+        "validation_dropout": False,
+        "snapshots": [],
+    } | overrides
 
 
 def metrics(
@@ -318,7 +373,7 @@ def metrics(
         "row": row.id,
         "seed": seed,
         "spec": row.spec,
-        "spec_sha256": hashlib.sha256(json.dumps(row.spec, sort_keys=True).encode()).hexdigest(),
+        "spec_sha256": row.spec_sha256,
         "dataset_sha256": "0" * 64,
         "train_images": row.spec["split"]["train"],
         "validation_images": row.spec["split"]["validation"] or 10000,
@@ -433,7 +488,7 @@ def levels(paper: Any) -> dict[str, Any]:
     With targets in [-1, 1] there is a floor, and an order of images that moves it.
     """
     protocols = []
-    for row in paper.rows:
+    for row in (*paper.rows, *paper.study_rows):
         floor = 0.57 if row.spec["normalisation"]["mean"] else 0.0
         means = {"constant": math.log(10), "floor": 0.0}
         if row.task == "reconstruction":
@@ -490,7 +545,7 @@ def write_results(
                 metric = table["metrics"][key]
                 value = value / 100 if metric["unit"] == "percent" else value
                 targets.setdefault(paper.row(line["row"]).id, {})[metric["metric"]] = value
-    for row in paper.rows:
+    for row in (*paper.rows, *paper.study_rows):
         files = [
             write_run(
                 row, results_root, seed, (diverged or {}).get((row.id, seed)), targets.get(row.id)
