@@ -7,7 +7,6 @@ import json
 import math
 import tempfile
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from safetensors.numpy import save_file
 
 NASTY = "<script>alert(1)</script> %_&$#{}~^\\ ∀ ☃"
 FOLDER = tempfile.TemporaryDirectory(prefix="refashion-papers-")
+LOADED: dict[str, papers.Paper] = {}
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
@@ -34,15 +34,22 @@ def load(data: dict[str, Any]) -> papers.Paper:
     Raises:
         UserError: as :func:`refashion.paper.papers.load_paper`.
     """
-    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    return _load(data["key"], text)
+    text = repr(data)
+    if text not in LOADED:
+        file = Path(tempfile.mkdtemp(dir=FOLDER.name)) / f"{data['key']}.yaml"
+        written = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        file.write_text(written, encoding="utf-8")
+        LOADED[text] = papers.load_paper(file)
+    return LOADED[text]
 
 
-@cache
-def _load(key: str, text: str) -> papers.Paper:
-    file = Path(tempfile.mkdtemp(dir=FOLDER.name)) / f"{key}.yaml"
-    file.write_text(text, encoding="utf-8")
-    return papers.load_paper(file)
+def changed(data: dict[str, Any], section: str, id: str, **changes: Any) -> dict[str, Any]:
+    """The data with other values in the entry of ``section`` that has this id or alias."""
+    entries = [
+        entry | changes if id in (entry["id"], *entry.get("aliases", ())) else entry
+        for entry in data[section]
+    ]
+    return data | {section: entries}
 
 
 PROTOCOL = {
@@ -244,7 +251,7 @@ def stopping_paper() -> papers.Paper:
     return load(stopping_data())
 
 
-def silent_paper() -> papers.Paper:
+def silent_data() -> dict[str, Any]:
     """Autoencoders with held-out validation images, of which the paper prints no number."""
     rows = [
         row(f"h{hidden}", "borgnino2023_autoencoder", parameters={"hidden": hidden})
@@ -274,7 +281,7 @@ def silent_paper() -> papers.Paper:
         "rows": ["h64", "h512"],
     }
     held_out = {"dropout": 0, "split": {"train": 50000, "validation": 10000}}
-    data = made(
+    return made(
         rows,
         key="made2022",
         citation={"authors": ["Di Made"], "title": "Silence", "date": "2022"},
@@ -282,7 +289,11 @@ def silent_paper() -> papers.Paper:
         tables=[table],
         figures=[figure],
     )
-    return load(data)
+
+
+def silent_paper() -> papers.Paper:
+    """The paper of :func:`silent_data`."""
+    return load(silent_data())
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -252,14 +251,15 @@ def test_an_epoch_that_a_row_is_told_to_keep_is_no_number_found_again(stopping, 
     summaries = {"m5": summarise([synthetic.write_run(row, tmp_path, 0)])}
     metric = {"metric": "epoch", "at": "kept", "label": "Epoch", "unit": "epochs", "digits": 0}
     lines = [{"row": "m5", "published": {"kept": 15}}]
-    table = {"id": "t", "label": "T", "metrics": {"kept": metric}, "lines": lines}
+    table = {"id": "t", "label": "T", "caption": "Epochs", "settings": []}
+    table |= {"metrics": {"kept": metric}, "lines": lines}
+    alone = synthetic.stopping_data() | {"tables": [table], "confusion_matrices": []}
     for keep, verdict in (
         (15, "not comparable"),
         ("last", "not comparable"),
         ("best", "single run"),
     ):
-        told = replace(row, spec=row.spec | {"keep": keep})
-        paper = replace(stopping, rows=(told,), tables=[table], confusion_matrices=[])
+        paper = synthetic.load(synthetic.changed(alone, "rows", "m5", keep=keep))
         (number,) = evidence.published_numbers(paper, summaries, MARGINS)
         assert number["verdict"] == verdict
         assert (number["reason"] == "the row is told this epoch") == (verdict == "not comparable")

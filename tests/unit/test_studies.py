@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import synthetic
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from refashion.errors import UserError
@@ -174,25 +172,19 @@ PAPER = {
 }
 
 
-def write(data: dict, folder: Path) -> papers.Paper:
-    file = folder / "made2026.yaml"
-    file.write_text(yaml.safe_dump(data, sort_keys=False))
-    return papers.load_paper(file)
-
-
 @pytest.fixture(scope="module")
-def paper(tmp_path_factory) -> papers.Paper:
-    return write(PAPER, tmp_path_factory.mktemp("paper"))
+def paper() -> papers.Paper:
+    return synthetic.load(PAPER)
 
 
 @pytest.fixture
-def load(tmp_path) -> Callable:
+def load() -> Callable:
     """Load the paper after a change to its data."""
 
     def load(change: Callable[[dict], object]) -> papers.Paper:
         data = deepcopy(PAPER)
         change(data)
-        return write(data, tmp_path)
+        return synthetic.load(data)
 
     return load
 
@@ -496,8 +488,7 @@ def measure(paper, **values: list[float | None]) -> Measured:
             "best": over,
             "final": over,
         }
-    every = replace(paper, rows=(*paper.rows, *paper.study_rows), studies=())
-    return Measured(paper, summaries, runs, synthetic.levels(every))
+    return Measured(paper, summaries, runs, synthetic.levels(paper))
 
 
 SEED_0 = {
@@ -699,12 +690,9 @@ def test_a_distance_is_no_less_than_the_mean_difference_and_reached_if_signs_agr
 def rendered(paper, tmp_path) -> tuple[str, str]:
     """The document of runs on disk: two seeds, in one of which a reading diverged."""
     root, seeds = tmp_path / "paper", [0, 1]
-    synthetic.write_results(paper, root, seeds)
-    studied = replace(paper, rows=paper.study_rows, studies=(), tables=[], claims=[])
-    levels = synthetic.levels(replace(paper, rows=(*paper.rows, *paper.study_rows)))
-    synthetic.write_results(studied, root, seeds, {("ae-none", 1): 2})
+    synthetic.write_results(paper, root, seeds, {("ae-none", 1): 2})
     config = {"seeds": seeds, "margins": MARGINS, "scales": {"paper": {"epochs": None}}}
-    found = comparison.evaluate(paper, root, seeds, levels, MARGINS)
+    found = comparison.evaluate(paper, root, seeds, synthetic.levels(paper), MARGINS)
     file = root / "evidence" / paper.key / "studies.json"
     file.write_text(json.dumps(found))
     for study in found:
