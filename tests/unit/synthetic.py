@@ -1,4 +1,4 @@
-"""A small made-up paper and results that look like trained ones, for tests of the report."""
+"""Small made-up papers, read by the loader, and results that look like trained ones."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import csv
 import json
 import math
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from refashion.paper import papers
+from refashion.paper.rows import Row
 from refashion.results.summary import load_summaries, summarise
 from safetensors.numpy import save_file
 
@@ -296,71 +297,11 @@ def silent_paper() -> papers.Paper:
     return load(silent_data())
 
 
-@dataclass(frozen=True)
-class Row:
-    """What reporting needs of ``refashion.paper.papers.Row``."""
-
-    paper: str
-    id: str
-    spec: dict
-    task: str = "reconstruction"
-    aliases: tuple = ()
-    variant_of: str | None = None
-    note: str | None = None
-
-    @property
-    def spec_sha256(self) -> str:
-        return json.dumps(self.spec)
-
-    @property
-    def name(self) -> str:
-        return f"{self.paper}_{self.id}".replace("-", "_")
-
-
-@dataclass(frozen=True)
-class Paper:
-    """What reporting needs of ``refashion.paper.papers.Paper``."""
-
-    key: str
-    file: str
-    citation: dict
-    protocol: dict
-    rows: tuple
-    tables: list
-    figures: list
-    assumptions: list = field(default_factory=list)
-    claims: list = field(default_factory=list)
-    confusion_matrices: list = field(default_factory=list)
-    studies: tuple = ()
-    study_rows: tuple = ()
-
-    def row(self, id: str) -> Row:
-        return next(row for row in self.rows if id == row.id or id in row.aliases)
-
-
-def _spec(**overrides: Any) -> dict[str, Any]:
-    return {
-        "architecture": "made2020_autoencoder1",
-        "parameters": {"latent": None},
-        "dropout": 0.2,
-        "optimizer": "adam",
-        "learning_rate": 0.001,
-        "momentum": 0.0,
-        "batch_size": 128,
-        "epochs": 30,
-        "normalisation": {"mean": 0.5, "std": 0.5},
-        "encoder": None,
-        "epsilon": 1e-8,
-        "early_stopping": None,
-        "keep": "last",
-        "split": {"train": 60000, "validation": 0},
-        "validation_dropout": False,
-        "snapshots": [],
-    } | overrides
-
-
 def metrics(
-    row: Row, seed: int, diverged_at: int | None = None, target: dict[str, float] | None = None
+    row: Row,
+    seed: int,
+    diverged_at: int | None = None,
+    target: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """A metrics.json whose best values lie near ``target`` (metric: value), some noise by seed."""
     history = make_history(row, seed, diverged_at, target)
@@ -413,7 +354,10 @@ def _without_seconds(line: dict[str, float]) -> dict[str, float]:
 
 
 def make_history(
-    row: Row, seed: int, diverged_at: int | None = None, target: dict[str, float] | None = None
+    row: Row,
+    seed: int,
+    diverged_at: int | None = None,
+    target: dict[str, float] | None = None,
 ) -> list[dict[str, float]]:
     """Curves that approach ``target`` and look like a training's, one dict per epoch.
 
@@ -493,7 +437,7 @@ def outputs(row: Row) -> dict[str, np.ndarray]:
     return held
 
 
-def levels(paper: Any) -> dict[str, Any]:
+def levels(paper: papers.Paper) -> dict[str, Any]:
     """Levels as the images of Fashion-MNIST set them for sigmoids, about; a protocol for all rows.
 
     With targets in [-1, 1] there is a floor, and an order of images that moves it.
@@ -525,7 +469,7 @@ def levels(paper: Any) -> dict[str, Any]:
     return {"published": of_images, "measured": of_images}
 
 
-def write_diagnosis(paper: Any, results_root: Path, seeds: list[int]) -> None:
+def write_diagnosis(paper: papers.Paper, results_root: Path, seeds: list[int]) -> None:
     """The levels and the findings of a paper, from the runs that are there."""
     from refashion.judging.diagnosis.runs import diagnose, load_runs
 
@@ -538,7 +482,7 @@ def write_diagnosis(paper: Any, results_root: Path, seeds: list[int]) -> None:
 
 
 def write_results(
-    paper: Any,
+    paper: papers.Paper,
     results_root: Path,
     seeds: list[int],
     diverged: dict | None = None,
