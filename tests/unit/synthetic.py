@@ -74,7 +74,7 @@ CLASSIFIER = "ochotorena2023_classifier"
 
 
 def row(id: str, architecture: str = AUTOENCODER, **keys: Any) -> dict[str, Any]:
-    """An entry of ``rows``; of its parameters it has the first that the architecture knows."""
+    """An entry of ``rows``; parameters must be among ``keys`` unless it is one of these two."""
     usual = {AUTOENCODER: {"latent": None}, CLASSIFIER: {"latent": 64, "final": "relu"}}
     entry = {"id": id, "architecture": architecture} | keys
     return {"parameters": usual.get(architecture)} | entry
