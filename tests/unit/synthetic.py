@@ -1,95 +1,127 @@
-"""A small made-up paper and results that look like trained ones, for tests of the report."""
+"""Small made-up papers, read by the loader, and results that look like trained ones."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
+from refashion.paper import papers
+from refashion.paper.config import Config, Margins, validate_config
+from refashion.paper.spec import Row
+from refashion.paper.yaml_file import read_yaml
 from refashion.results.summary import load_summaries, summarise
 from safetensors.numpy import save_file
 
 NASTY = "<script>alert(1)</script> %_&$#{}~^\\ ∀ ☃"
+FOLDER = tempfile.TemporaryDirectory(prefix="refashion-papers-")
+LOADED: dict[str, papers.Paper] = {}
 
 
-@dataclass(frozen=True)
-class Row:
-    """What reporting needs of ``refashion.paper.papers.Row``."""
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
+    """Writes everything out: what the loader gives must not share parts by chance."""
 
-    paper: str
-    id: str
-    spec: dict
-    task: str = "reconstruction"
-    aliases: tuple = ()
-    variant_of: str | None = None
-    note: str | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.paper}_{self.id}".replace("-", "_")
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
-@dataclass(frozen=True)
-class Paper:
-    """What reporting needs of ``refashion.paper.papers.Paper``."""
+def load(data: dict[str, Any]) -> papers.Paper:
+    """The paper of a file that holds ``data``; the same one for the same data.
 
-    key: str
-    file: str
-    citation: dict
-    protocol: dict
-    rows: tuple
-    tables: list
-    figures: list
-    assumptions: list = field(default_factory=list)
-    claims: list = field(default_factory=list)
-    confusion_matrices: list = field(default_factory=list)
-    studies: tuple = ()
-    study_rows: tuple = ()
-
-    def row(self, id: str) -> Row:
-        return next(row for row in self.rows if id == row.id or id in row.aliases)
+    Raises:
+        UserError: as :func:`refashion.paper.papers.load_paper`.
+    """
+    text = repr(data)
+    if text not in LOADED:
+        file = Path(tempfile.mkdtemp(dir=FOLDER.name)) / f"{data['key']}.yaml"
+        written = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        file.write_text(written, encoding="utf-8")
+        LOADED[text] = papers.load_paper(file)
+    return LOADED[text]
 
 
-def _spec(**overrides: Any) -> dict[str, Any]:
+def changed(data: dict[str, Any], section: str, id: str, **changes: Any) -> dict[str, Any]:
+    """The data with other values in the entry of ``section`` that has this id or alias."""
+    entries = [
+        entry | changes if id in (entry["id"], *entry.get("aliases", ())) else entry
+        for entry in data[section]
+    ]
+    return data | {section: entries}
+
+
+def configured(**changes: Any) -> Config:
+    """The configuration as it comes, with other values; the papers' keys need no file."""
+    root = Path(__file__).parents[2]
+    return validate_config(read_yaml(root / "config.yaml") | {"scale": "paper"} | changes)
+
+
+def margins(**given: float) -> Margins:
+    """The margins by kind of number, 0.01 where none is given."""
+    every = dict.fromkeys(Margins.model_fields, 0.01) | given
+    return Margins.model_validate(
+        {kind: {"margin": margin, "reason": "made up"} for kind, margin in every.items()}
+    )
+
+
+PROTOCOL = {
+    "loss": "Mean squared error.",
+    "normalisation": "To between -1 and 1.",
+    "training_error": "After each epoch.",
+    "averaging": "The mean of the batches' means.",
+    "epochs": "30 epochs.",
+}
+DEFAULTS = {
+    "dropout": 0.2,
+    "optimizer": "adam",
+    "learning_rate": 0.001,
+    "momentum": 0,
+    "batch_size": 128,
+    "epochs": 30,
+    "normalisation": {"mean": 0.5, "std": 0.5},
+}
+AUTOENCODER = "caprari2025_autoencoder1"
+CLASSIFIER = "ochotorena2023_classifier"
+
+
+def row(id: str, architecture: str = AUTOENCODER, **keys: Any) -> dict[str, Any]:
+    """An entry of ``rows``; parameters must be among ``keys`` unless it is one of these two."""
+    usual = {AUTOENCODER: {"latent": None}, CLASSIFIER: {"latent": 64, "final": "relu"}}
+    entry = {"id": id, "architecture": architecture} | keys
+    return {"parameters": usual.get(architecture)} | entry
+
+
+def made(rows: list[dict], key: str = "made2020", **sections: Any) -> dict[str, Any]:
+    """The data of a paper with these rows, that prints, shows and claims what is given alone."""
     return {
-        "architecture": "made2020_autoencoder1",
-        "parameters": {"latent": None},
-        "dropout": 0.2,
-        "optimizer": "adam",
-        "learning_rate": 0.001,
-        "momentum": 0.0,
-        "batch_size": 128,
-        "epochs": 30,
-        "normalisation": {"mean": 0.5, "std": 0.5},
-        "encoder": None,
-        "epsilon": 1e-8,
-        "early_stopping": None,
-        "keep": "last",
-        "split": {"train": 60000, "validation": 0},
-        "validation_dropout": False,
-        "snapshots": [],
-    } | overrides
+        "key": key,
+        "citation": {"authors": ["Ada Núñez"], "title": "Made up", "date": "2020-02-02"},
+        "protocol": PROTOCOL,
+        "defaults": DEFAULTS,
+        "rows": rows,
+        **dict.fromkeys(("tables", "assumptions", "figures", "claims"), ()),
+    } | sections
 
 
-def paper(note: str = NASTY) -> Paper:
+def paper(note: str = NASTY) -> papers.Paper:
     """Two autoencoders, a variant of one and a classifier; two tables, one figure of each kind."""
-    classifier = {"architecture": "made2020_classifier", "parameters": {"n1": 128}}
-    rows = (
-        Row("made2020", "t1-small", _spec(), note=note),
-        Row("made2020", "t1-wide", _spec(parameters={"latent": 256}), aliases=("t2-same",)),
-        Row(
-            "made2020",
+    rows = [
+        row("t1-small", note=note),
+        row("t1-wide", parameters={"latent": 256}, aliases=["t2-same"]),
+        row(
             "t1-wide-sgd",
-            _spec(parameters={"latent": 256}, optimizer="sgd", momentum=0.9),
+            parameters={"latent": 256},
+            optimizer="sgd",
+            momentum=0.9,
             variant_of="t1-wide",
         ),
-        Row("made2020", "t2-classifier", _spec(**classifier), task="classification"),
-    )
+        row("t2-classifier", "caprari2025_classifier", parameters={"n1": 128, "n2": 64}),
+    ]
     error = {"metric": "val_loss_batch_mean", "at": "best", "unit": "loss", "digits": 4}
     tables = [
         {
@@ -149,68 +181,50 @@ def paper(note: str = NASTY) -> Paper:
             "rows": ["t1-small", "t1-wide"],
         },
     ]
-    return Paper(
-        key="made2020",
-        file="workflow/papers/made2020.yaml",
-        citation={"authors": ["Ada Núñez"], "title": f"Made up {note}", "date": "2020-02-02"},
-        protocol={"loss": "Mean squared error.", "epochs": "30 epochs."},
-        rows=rows,
-        tables=tables,
-        figures=figures,
-        assumptions=[
-            {
-                "id": "A1",
-                "question": "Padding?",
-                "taken": "1",
-                "why": note,
-                "alternatives": "0",
-                "evidence": "inferred",
-            }
-        ],
-        claims=[
-            {
-                "id": "made-P01",
-                "place": "III",
-                "text": f"Wider is better. {note}",
-                "test": [
-                    {
-                        "form": "best",
-                        "row": "t2-same",
-                        "among": ["t1-small"],
-                        "metric": "val_loss_batch_mean",
-                        "at": "best",
-                        "factor": 0.999,
-                    }
-                ],
-                "why": "A thousandth is ours.",
-            },
-            {"id": "made-P02", "place": "IV", "text": "It is nice", "untestable": "A judgement."},
-        ],
-    )
+    citation = {"authors": ["Ada Núñez"], "title": f"Made up {note}", "date": "2020-02-02"}
+    data = made(rows, citation=citation, tables=tables, figures=figures)
+    data["assumptions"] = [
+        {
+            "id": "A1",
+            "question": "Padding?",
+            "taken": "1",
+            "why": note,
+            "alternatives": "0",
+            "evidence": "inferred",
+        }
+    ]
+    data["claims"] = [
+        {
+            "id": "made-P01",
+            "place": "III",
+            "text": f"Wider is better. {note}",
+            "test": [
+                {
+                    "form": "best",
+                    "row": "t2-same",
+                    "among": ["t1-small"],
+                    "metric": "val_loss_batch_mean",
+                    "at": "best",
+                    "factor": 0.999,
+                }
+            ],
+            "why": "A thousandth is ours.",
+        },
+        {"id": "made-P02", "place": "IV", "text": "It is nice", "untestable": "A judgement."},
+    ]
+    return load(data)
 
 
 PUBLISHED_CONFUSION = (900 * np.eye(10, dtype=int) + 10).tolist()
 
 
-def stopping_paper() -> Paper:
+def stopping_data() -> dict[str, Any]:
     """Classifiers that stop early and keep their best epoch; a printed confusion matrix."""
-    classifier = {
-        "architecture": "made2021_classifier",
-        "parameters": {"latent": 64, "final": "relu"},
-        "early_stopping": {"patience": 5, "min_delta": 0},
-        "keep": "best",
-    }
-    rows = (
-        Row("made2021", "m5", _spec(**classifier), task="classification"),
-        Row("made2021", "m6", _spec(**classifier, epsilon=1e-7), task="classification"),
-        Row(
-            "made2021",
-            "m6-none",
-            _spec(**classifier | {"parameters": {"latent": 64, "final": "none"}}),
-            task="classification",
-            variant_of="m6",
-        ),
-    )
+    rows = [
+        row("m5", CLASSIFIER),
+        row("m6", CLASSIFIER, epsilon=1e-7),
+        row("m6-none", CLASSIFIER, parameters={"latent": 64, "final": "none"}, variant_of="m6"),
+    ]
     percent = {"metric": "val_accuracy", "unit": "percent", "digits": 1}
     epoch = {"metric": "epoch", "unit": "epochs", "digits": 0}
     table = {
@@ -228,73 +242,82 @@ def stopping_paper() -> Paper:
             {"row": "m6", "published": {"stop": 30, "accuracy": 90.4}},
         ],
     }
-    return Paper(
+    figure = {
+        "id": "figure-1",
+        "label": "Figure 1",
+        "caption": "Accuracies",
+        "shows": "They rise.",
+        "kind": "curves",
+        "metric": "accuracy",
+        "rows": ["m5", "m6"],
+    }
+    stopping = {"early_stopping": {"patience": 5, "min_delta": 0}, "keep": "best"}
+    return made(
+        rows,
         key="made2021",
-        file="workflow/papers/made2021.yaml",
         citation={"authors": ["Bo Made", "Cy Made"], "title": "Stopping", "date": "2021-03"},
-        protocol={"loss": "Cross entropy."},
-        rows=rows,
+        defaults=DEFAULTS | stopping,
         tables=[table],
-        figures=[
-            {
-                "id": "figure-1",
-                "label": "Figure 1",
-                "caption": "Accuracies",
-                "shows": "They rise.",
-                "kind": "curves",
-                "metric": "accuracy",
-                "rows": ["m5", "m6"],
-            }
-        ],
+        figures=[figure],
         confusion_matrices=[{"row": "m5", "label": "Figure 2", "published": PUBLISHED_CONFUSION}],
     )
 
 
-def silent_paper() -> Paper:
+def stopping_paper() -> papers.Paper:
+    """The paper of :func:`stopping_data`."""
+    return load(stopping_data())
+
+
+def silent_data() -> dict[str, Any]:
     """Autoencoders with held-out validation images, of which the paper prints no number."""
-    split = {"train": 50000, "validation": 10000}
-    rows = tuple(
-        Row("made2022", f"h{hidden}", _spec(parameters={"hidden": hidden}, split=split))
+    rows = [
+        row(f"h{hidden}", "borgnino2023_autoencoder", parameters={"hidden": hidden})
         for hidden in (64, 512)
-    )
+    ]
     error = {"at": "final", "unit": "loss", "digits": 5}
-    return Paper(
+    table = {
+        "id": "final-losses",
+        "label": "Final losses",
+        "caption": "Errors by width",
+        "settings": ["hidden", "split"],
+        "metrics": {
+            name: error | {"metric": f"{name}_loss", "label": f"Error, {name}"}
+            for name in ("train", "val", "test")
+        },
+        "lines": [{"row": row["id"], "published": {}} for row in rows],
+    }
+    figure = {
+        "id": "figure-5",
+        "label": "Figure 5",
+        "caption": "Losses",
+        "shows": "They fall.",
+        "kind": "curves",
+        "metric": "loss",
+        "scale": "log",
+        "series": ["train", "test"],
+        "rows": ["h64", "h512"],
+    }
+    held_out = {"dropout": 0, "split": {"train": 50000, "validation": 10000}}
+    return made(
+        rows,
         key="made2022",
-        file="workflow/papers/made2022.yaml",
         citation={"authors": ["Di Made"], "title": "Silence", "date": "2022"},
-        protocol={"loss": "Mean squared error."},
-        rows=rows,
-        tables=[
-            {
-                "id": "final-losses",
-                "label": "Final losses",
-                "caption": "Errors by width",
-                "settings": ["hidden", "split"],
-                "metrics": {
-                    name: error | {"metric": f"{name}_loss", "label": f"Error, {name}"}
-                    for name in ("train", "val", "test")
-                },
-                "lines": [{"row": row.id, "published": {}} for row in rows],
-            }
-        ],
-        figures=[
-            {
-                "id": "figure-5",
-                "label": "Figure 5",
-                "caption": "Losses",
-                "shows": "They fall.",
-                "kind": "curves",
-                "metric": "loss",
-                "scale": "log",
-                "series": ["train", "test"],
-                "rows": ["h64", "h512"],
-            }
-        ],
+        defaults=DEFAULTS | held_out,
+        tables=[table],
+        figures=[figure],
     )
+
+
+def silent_paper() -> papers.Paper:
+    """The paper of :func:`silent_data`."""
+    return load(silent_data())
 
 
 def metrics(
-    row: Row, seed: int, diverged_at: int | None = None, target: dict[str, float] | None = None
+    row: Row,
+    seed: int,
+    diverged_at: int | None = None,
+    target: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """A metrics.json whose best values lie near ``target`` (metric: value), some noise by seed."""
     history = make_history(row, seed, diverged_at, target)
@@ -304,7 +327,7 @@ def metrics(
         name: pick[name](history, key=lambda e, name=name: (e[name], -e["epoch"])) for name in names
     }
     lowest = min(history, key=lambda line: line["val_loss"], default=None)
-    kept = lowest if row.spec["keep"] == "best" else history[-1] if history else None
+    kept = lowest if row.spec.keep == "best" else history[-1] if history else None
     confusion = None
     if row.task == "classification" and not diverged_at:
         rng = np.random.default_rng(seed)
@@ -317,14 +340,14 @@ def metrics(
         "paper": row.paper,
         "row": row.id,
         "seed": seed,
-        "spec": row.spec,
-        "spec_sha256": hashlib.sha256(json.dumps(row.spec, sort_keys=True).encode()).hexdigest(),
+        "spec": row.spec.as_json(),
+        "spec_sha256": row.spec_sha256,
         "dataset_sha256": "0" * 64,
-        "train_images": row.spec["split"]["train"],
-        "validation_images": row.spec["split"]["validation"] or 10000,
+        "train_images": row.spec.split.train,
+        "validation_images": row.spec.split.validation or 10000,
         "test_images": 10000,
         "epochs": len(history),
-        "stopped_early": not diverged_at and len(history) < row.spec["epochs"],
+        "stopped_early": not diverged_at and len(history) < row.spec.epochs,
         "parameters": 9569,
         "task": row.task,
         "final": _without_seconds(history[-1]) if history else {},
@@ -347,7 +370,10 @@ def _without_seconds(line: dict[str, float]) -> dict[str, float]:
 
 
 def make_history(
-    row: Row, seed: int, diverged_at: int | None = None, target: dict[str, float] | None = None
+    row: Row,
+    seed: int,
+    diverged_at: int | None = None,
+    target: dict[str, float] | None = None,
 ) -> list[dict[str, float]]:
     """Curves that approach ``target`` and look like a training's, one dict per epoch.
 
@@ -355,12 +381,12 @@ def make_history(
     """
     noise = np.random.default_rng([seed, *row.id.encode()]).normal(0, 0.0006)
     target = target or {}
-    epochs, history = row.spec["epochs"], []
-    if row.spec["early_stopping"]:
+    epochs, history = row.spec.epochs, []
+    if row.spec.early_stopping:
         epochs -= seed
     splits = [("train", 0.588), ("val", 0.586)]
-    splits += [("test", 0.587)] if row.spec["split"]["validation"] else []
-    splits += [("val_dropout", 0.592)] if row.spec["validation_dropout"] else []
+    splits += [("test", 0.587)] if row.spec.split.validation else []
+    splits += [("val_dropout", 0.592)] if row.spec.validation_dropout else []
     loss_start = 0.9 if row.task == "reconstruction" else 0.7
     for epoch in range(1, epochs + 1):
         left = math.exp(-3.5 * (epoch - 1) / max(epochs - 1, 1)) - math.exp(-3.5)
@@ -420,21 +446,21 @@ def outputs(row: Row) -> dict[str, np.ndarray]:
     held["outputs"] = np.clip(targets, 0, 1)
     held["pixel_loss"] = np.square(held["outputs"] - targets).mean(0)
     # A run comes to no later epoch than its last.
-    epochs = [epoch for epoch in row.spec["snapshots"] if epoch <= row.spec["epochs"]]
+    epochs = [epoch for epoch in row.spec.snapshots if epoch <= row.spec.epochs]
     if epochs:
-        learnt = np.array(epochs, dtype=np.float32)[:, None, None, None] / row.spec["epochs"]
+        learnt = np.array(epochs, dtype=np.float32)[:, None, None, None] / row.spec.epochs
         held |= {"snapshots": learnt * targets, "snapshot_epochs": np.array(epochs)}
     return held
 
 
-def levels(paper: Any) -> dict[str, Any]:
+def levels(paper: papers.Paper) -> dict[str, Any]:
     """Levels as the images of Fashion-MNIST set them for sigmoids, about; a protocol for all rows.
 
     With targets in [-1, 1] there is a floor, and an order of images that moves it.
     """
     protocols = []
-    for row in paper.rows:
-        floor = 0.57 if row.spec["normalisation"]["mean"] else 0.0
+    for row in (*paper.rows, *paper.study_rows):
+        floor = 0.57 if row.spec.normalisation.mean else 0.0
         means = {"constant": math.log(10), "floor": 0.0}
         if row.task == "reconstruction":
             means = {"zero": 0.68, "constant": 0.67, "mean_image": 0.35, "floor": floor}
@@ -447,9 +473,9 @@ def levels(paper: Any) -> dict[str, Any]:
             {
                 "rows": [row.id],
                 "task": row.task,
-                "normalisation": row.spec["normalisation"],
+                "normalisation": row.spec.normalisation.model_dump(),
                 "output_range": [0.0, 1.0] if row.task == "reconstruction" else [None, None],
-                "batch_size": row.spec["batch_size"],
+                "batch_size": row.spec.batch_size,
                 "levels": {"train": averages, "test": averages},
                 "pixel_floor": {"train": None, "test": None},
             }
@@ -459,7 +485,7 @@ def levels(paper: Any) -> dict[str, Any]:
     return {"published": of_images, "measured": of_images}
 
 
-def write_diagnosis(paper: Any, results_root: Path, seeds: list[int]) -> None:
+def write_diagnosis(paper: papers.Paper, results_root: Path, seeds: list[int]) -> None:
     """The levels and the findings of a paper, from the runs that are there."""
     from refashion.judging.diagnosis.runs import diagnose, load_runs
 
@@ -472,7 +498,7 @@ def write_diagnosis(paper: Any, results_root: Path, seeds: list[int]) -> None:
 
 
 def write_results(
-    paper: Any,
+    paper: papers.Paper,
     results_root: Path,
     seeds: list[int],
     diverged: dict | None = None,
@@ -485,12 +511,12 @@ def write_results(
 
     targets: dict[str, dict[str, float]] = {}
     for table in paper.tables:
-        for line in table["lines"]:
-            for key, value in line["published"].items():
-                metric = table["metrics"][key]
-                value = value / 100 if metric["unit"] == "percent" else value
-                targets.setdefault(paper.row(line["row"]).id, {})[metric["metric"]] = value
-    for row in paper.rows:
+        for line in table.lines:
+            for key, value in line.published.items():
+                metric = table.metrics[key]
+                value = value / 100 if metric.unit == "percent" else value
+                targets.setdefault(paper.row(line.row).id, {})[metric.metric] = value
+    for row in (*paper.rows, *paper.study_rows):
         files = [
             write_run(
                 row, results_root, seed, (diverged or {}).get((row.id, seed)), targets.get(row.id)
@@ -504,13 +530,12 @@ def write_results(
     judged.parent.mkdir(parents=True, exist_ok=True)
     judged.write_text(json.dumps(evaluate(paper, results_root, seeds, levels={})))
     summaries = load_summaries(paper, results_root)
-    margins = {kind: {"margin": 0.01} for kind in evidence.MARGINS.values()}
-    if numbers := evidence.published_numbers(paper, summaries, margins):
+    if numbers := evidence.published_numbers(paper, summaries, margins()):
         stem = results_root / "figures" / f"{paper.key}-verdicts"
         outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
         figures.draw_verdicts(paper.key, numbers, scale, *outs)
     for figure in paper.figures:
-        stem = results_root / "figures" / paper.key / figure["id"]
+        stem = results_root / "figures" / paper.key / figure.id
         figures.draw(
             paper,
             figure,
@@ -522,13 +547,13 @@ def write_results(
         )
 
 
-def write_scorecard(papers: list, results_root: Path, config: dict, scale: str = "paper") -> dict:
+def write_scorecard(papers: list, results_root: Path, config: Config, scale: str = "paper") -> dict:
     """The scorecard of papers whose results are there, with its picture."""
     from refashion.judging import scorecard
     from refashion.report import figures
 
-    grades = {p.key: scorecard.grade_paper(p, results_root, config["margins"]) for p in papers}
-    card = scorecard.make_card(grades, scale, dict.fromkeys(grades, config["seeds"]))
+    grades = {p.key: scorecard.grade_paper(p, results_root, config.margins) for p in papers}
+    card = scorecard.make_card(grades, scale, dict.fromkeys(grades, config.seeds))
     (results_root / "scorecard.json").write_text(json.dumps(card))
     stem = results_root / "figures" / "scorecard"
     figures.draw_scorecard(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))

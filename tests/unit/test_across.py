@@ -2,17 +2,23 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+import synthetic
 from refashion.errors import UserError
 from refashion.paper import across, papers
 
 ROOT = Path(__file__).parents[2]
-ONE = SimpleNamespace(
-    key="one2020", claims=[SimpleNamespace(id="one-P01"), SimpleNamespace(id="one-P02")]
-)
-TWO = SimpleNamespace(key="two2021", claims=[SimpleNamespace(id="two-P01")])
+
+
+def claiming(key, *ids):
+    """A paper with these claims."""
+    claims = [{"id": id, "place": "III", "text": "So", "untestable": "A judgement."} for id in ids]
+    return synthetic.load(synthetic.made([synthetic.row("a")], key=key, claims=claims))
+
+
+ONE = claiming("one2020", "one-P01", "one-P02")
+TWO = claiming("two2021", "two-P01")
 
 
 @pytest.fixture

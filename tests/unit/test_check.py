@@ -16,22 +16,18 @@ from refashion.judging import check, scorecard
 from refashion.judging import numbers as evidence
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
-from refashion.paper import papers
-from refashion.paper.checked_yaml import read_yaml
+from refashion.paper.yaml_file import read_yaml
 from refashion.results.reference import write_reference
 from refashion.results.summary import EPOCHS
 
 TOLERANCES = {"loss": 0.01, "accuracy": 0.005, "epochs": 1, "verdict": "changed"}
-CONFIG = {
-    "papers": ["made2020"],
-    "scale": "smoke",
-    "seeds": [0, 1],
-    "margins": {
-        key: {"margin": 0.01, "reason": "made up"}
-        for key in ("reconstruction_error", "cross_entropy", "accuracy", "epochs")
-    },
-    "tolerances": {"smoke": TOLERANCES},
-}
+CONFIG = synthetic.configured(
+    papers=["made2020"],
+    scale="smoke",
+    seeds=[0, 1],
+    margins=synthetic.margins().model_dump(),
+    tolerances={"paper": TOLERANCES, "smoke": TOLERANCES},
+)
 MADE = {
     "commit": "0123456789ab",
     "dirty": False,
@@ -60,7 +56,7 @@ def kept(paper, tmp_path):
     reference.mkdir()
     out = reference / f"{paper.key}.csv"
     write_reference(paper, results, [0, 1], MADE, out)
-    graded = scorecard.grade_paper(paper, results, CONFIG["margins"])
+    graded = scorecard.grade_paper(paper, results, CONFIG.margins)
     (reference / paper.key / scorecard.KEPT_AS).write_text(json.dumps(graded))
     return results, reference
 
@@ -261,7 +257,9 @@ def change_a_verdict(reference):
 
 
 def reversed_at_smoke():
-    return CONFIG | {"tolerances": {"smoke": TOLERANCES | {"verdict": "reversed"}}}
+    smoke = CONFIG.tolerance.model_copy(update={"verdict": "reversed"})
+    both = CONFIG.tolerances.model_copy(update={"smoke": smoke})
+    return CONFIG.model_copy(update={"tolerances": both})
 
 
 @pytest.mark.parametrize(("config", "passes"), [(reversed_at_smoke(), True), (CONFIG, False)])
@@ -300,10 +298,10 @@ def test_a_verdict_on_the_reference_s_own_metrics_may_not_change(paper, kept):
 )
 def test_the_configuration_states_which_change_of_a_verdict_has_drifted(change, said):
     config = read_yaml(ROOT / "config.yaml")
-    assert papers.validate_config(config)["tolerances"]["paper"]["verdict"] == "reversed"
+    assert validate_config(config).tolerances.paper.verdict == "reversed"
     change(config["tolerances"]["paper"])
     with pytest.raises(UserError) as caught:
-        papers.validate_config(config)
+        validate_config(config)
     assert str(caught.value) == f"config.yaml: tolerances.paper.verdict: {said}"
 
 
@@ -359,7 +357,7 @@ def test_of_papers_with_other_seeds_each_is_named_with_its_own(paper, kept):
     seeds = {"made2020": [0], "made2021": [0, 1, 2], "made2022": [0, 1], "made2023": [1, 0]}
     for key, of in seeds.items():
         (reference / f"{key}.json").write_text(json.dumps({"seeds": of}))
-    config = CONFIG | {"papers": [*seeds, "made2024"]}
+    config = CONFIG.model_copy(update={"papers": (*seeds, "made2024")})
     with pytest.raises(UserError) as caught:
         check.compare_paper(paper, *kept, config)
     first, second, missing, others = str(caught.value).splitlines()
@@ -377,7 +375,7 @@ def test_the_call_that_the_refusal_names_checks_the_paper(paper, kept):
         check.compare_paper(paper, *kept, every)
     call = re.search(r"--config papers=(made2020) seeds=(\S+) scale=(\w+)", str(caught.value))
     named = zip(("papers", "seeds", "scale"), call.groups(), strict=True)
-    config = papers.validate_config(read_yaml(ROOT / "config.yaml") | dict(named))
+    config = validate_config(read_yaml(ROOT / "config.yaml") | dict(named))
     assert check.compare_paper(paper, *kept, config)["drift"] == []
 
 

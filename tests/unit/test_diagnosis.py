@@ -34,11 +34,8 @@ def of_images(train: list[int], test: list[int]) -> dataset.Dataset:
 
 def test_levels_of_three_grey_images_are_those_of_hand_computation():
     # Pixels 0, 51, 255 are 0, 0.2, 1 and with mean .5 and std .5 targets -1, -0.6, 1.
-    paper = papers.load_paper(FOLDER / "caprari2025.yaml")
-    row = replace(paper.row("t4-arch2-nolinear"), spec=paper.rows[0].spec | {"batch_size": 2})
-    found = levels.describe(
-        replace(paper, rows=(row,), studies=()), of_images([0, 51, 255], [0, 51, 255])
-    )
+    paper = synthetic.load(synthetic.made([synthetic.row("a", batch_size=2)]))
+    found = levels.describe(paper, of_images([0, 51, 255], [0, 51, 255]))
     (protocol,) = found["protocols"]
     assert protocol["output_range"] == [0, 1]
     test = protocol["levels"]["test"]
@@ -173,15 +170,16 @@ def test_levels_that_are_missing_or_of_an_older_file_are_named(tmp_path):
 
 # ---- findings from published numbers ------------------------------------------------------------
 
-ROWS = (
-    synthetic.Row("made", "a", synthetic._spec(), aliases=("a-again",)),
-    synthetic.Row("made", "b", synthetic._spec(dropout=0.4)),
-    synthetic.Row("made", "c", synthetic._spec(parameters={"latent": 8})),
-)
-CLASSIFIERS = tuple(
-    synthetic.Row("made", name, synthetic._spec(dropout=dropout), task="classification")
+ROWS = [
+    synthetic.row("a", aliases=["a-again"]),
+    synthetic.row("b", dropout=0.4),
+    synthetic.row("c", parameters={"latent": 8}),
+]
+PLAIN = {"normalisation": {"mean": 0, "std": 1}}
+CLASSIFIERS = [
+    synthetic.row(name, synthetic.CLASSIFIER, dropout=dropout)
     for name, dropout in (("k", 0.1), ("l", 0.2))
-)
+]
 TRAIN = {
     "metric": "train_loss_batch_mean",
     "at": "best",
@@ -192,16 +190,22 @@ TRAIN = {
 VAL = TRAIN | {"metric": "val_loss_batch_mean", "label": "Val"}
 
 
-def printing(lines, metrics=None, rows=ROWS, id="one", **more):
-    """A paper with a table of these (row, {key: published})."""
-    table = {
+def table(lines, metrics=None, id="one"):
+    """A table of these (row, {key: published})."""
+    return {
         "id": id,
         "label": f"Table {id}",
+        "caption": "Made up",
         "settings": ["dropout", "latent", "optimizer"],
         "metrics": metrics or {"train": TRAIN, "val": VAL},
         "lines": [{"row": row, "published": published} for row, published in lines],
     }
-    return replace(synthetic.paper(), rows=rows, tables=[table], figures=[], **more)
+
+
+def printing(*tables, rows=ROWS, **more):
+    """A paper with these tables, each a dictionary or its lines."""
+    tables = [of if isinstance(of, dict) else table(of) for of in tables]
+    return synthetic.load(synthetic.made(rows, tables=tables, **more))
 
 
 def found(paper, kind, runs=None, at=None):
@@ -217,14 +221,10 @@ def found(paper, kind, runs=None, at=None):
 
 
 def test_nothing_is_found_where_nothing_is_wrong():
-    ordinary = synthetic._spec(normalisation={"mean": 0, "std": 1})
-    rows = tuple(
-        replace(row, spec=ordinary | {"dropout": d})
-        for row, d in zip(ROWS, (0, 0.1, 0.2), strict=True)
-    )
+    rows = [row | PLAIN for row in ROWS]
     lines = [("a", {"train": 0.011, "val": 0.012}), ("b", {"train": 0.013, "val": 0.015})]
     paper = printing(lines, rows=rows)
-    runs = {row.id: [run(0.02)] for row in rows}
+    runs = {row.id: [run(0.02)] for row in paper.rows}
     assert diagnosis.diagnose(paper, synthetic.levels(paper), runs) == []
 
 
@@ -307,14 +307,13 @@ def test_one_number_that_repeats_and_epochs_that_repeat_are_no_finding():
         for at in ("final", "kept")
     }
     lines = [(row, {"final": 40, "kept": 40}) for row in ("a", "b")]
-    assert found(printing(lines, epochs), "repeated") == []
+    assert found(printing(table(lines, epochs)), "repeated") == []
 
 
 def test_one_row_with_two_results_is_found_with_what_they_say_of_the_spread():
-    paper = printing([("a", {"val": 0.6}), ("b", {"val": 0.602}), ("c", {"val": 0.61})])
-    again = printing([("a-again", {"val": 0.603})], id="two")
-    both = replace(paper, tables=paper.tables + again.tables)
-    (finding,) = found(both, "two_results")
+    one = table([("a", {"val": 0.6}), ("b", {"val": 0.602}), ("c", {"val": 0.61})])
+    two = table([("a-again", {"val": 0.603})], id="two")
+    (finding,) = found(printing(one, two), "two_results")
     assert (finding.rows, finding.tables) == (["a", "a-again"], ["one", "two"])
     # Between the lines of table one: 0.002, 0.01 and 0.008.
     assert "0.0030 apart. 1 of the 3 pairs of lines" in finding.evidence[0]
@@ -324,9 +323,9 @@ def test_one_row_with_two_results_is_found_with_what_they_say_of_the_spread():
     ("value", "digits", "differs"), [(0.6, 4, False), (0.6, 1, False), (0.7, 1, True)]
 )
 def test_one_row_printed_twice_alike_or_rounded_is_no_finding(value, digits, differs):
-    again = printing([("a-again", {"val": value})], {"val": VAL | {"digits": digits}}, id="two")
-    paper = printing([("a", {"val": 0.6})])
-    assert bool(found(replace(paper, tables=paper.tables + again.tables), "two_results")) is differs
+    two = table([("a-again", {"val": value})], {"val": VAL | {"digits": digits}}, id="two")
+    paper = printing([("a", {"val": 0.6})], two)
+    assert bool(found(paper, "two_results")) is differs
 
 
 @pytest.mark.parametrize(
@@ -344,23 +343,24 @@ def test_one_row_printed_twice_alike_or_rounded_is_no_finding(value, digits, dif
 )  # fmt: skip
 def test_optimal_epochs_that_a_stopper_rules_out(last, optimum, min_delta, ruled_out):
     stopping = {"patience": 5, "min_delta": min_delta}
-    row = synthetic.Row("made", "a", synthetic._spec(epochs=40, early_stopping=stopping))
+    row = synthetic.row("a", epochs=40)
     epochs = {
         at: {"metric": "epoch", "at": at, "unit": "epochs", "digits": 0, "label": at}
         for at in ("final", "kept")
     }
-    paper = printing([("a", {"final": last, "kept": optimum})], epochs, rows=(row,))
+    printed = table([("a", {"final": last, "kept": optimum})], epochs)
+    paper = printing(printed, rows=[row | {"early_stopping": stopping}])
     said = [" ".join(finding.evidence) for finding in found(paper, "patience")]
     assert len(said) == (ruled_out is not None)
     assert all(ruled_out in text for text in said)
-    without = replace(row, spec=row.spec | {"early_stopping": None})
-    assert found(replace(paper, rows=(without,)), "patience") == []
+    assert found(printing(printed, rows=[row]), "patience") == []
 
 
-def of_matrix(counts, lines=()):
+def of_matrix(counts, lines=None, rows=CLASSIFIERS):
     metrics = {"accuracy": VAL | {"metric": "val_accuracy", "unit": "percent", "digits": 2}}
     matrix = {"row": "k", "label": "Figure 9", "published": counts.tolist()}
-    return printing(list(lines), metrics, rows=CLASSIFIERS, confusion_matrices=[matrix])
+    tables = [table(lines, metrics)] if lines else []
+    return printing(*tables, rows=rows, confusion_matrices=[matrix])
 
 
 def test_the_accuracy_of_a_matrix_is_told_where_no_table_prints_it_or_another():
@@ -390,10 +390,10 @@ def test_a_matrix_that_does_not_add_up_or_never_predicts_a_class_is_found():
 
 
 def test_row_sums_of_held_out_images_are_not_judged():
-    row = replace(CLASSIFIERS[0], spec=synthetic._spec(split={"train": 50000, "validation": 10000}))
-    paper = of_matrix(900 * np.eye(10, dtype=int) + 11)
-    assert found(paper, "matrix_sums")
-    assert found(replace(paper, rows=(row,)), "matrix_sums") == []
+    held_out = [CLASSIFIERS[0] | {"split": {"train": 50000, "validation": 10000}}]
+    counts = 900 * np.eye(10, dtype=int) + 11
+    assert found(of_matrix(counts), "matrix_sums")
+    assert found(of_matrix(counts, rows=held_out), "matrix_sums") == []
 
 
 # ---- findings from runs -------------------------------------------------------------------------
@@ -416,21 +416,21 @@ def logits(loss, spread=1.0, dead=()):
 def test_runs_whose_output_does_not_depend_on_the_image_collapsed():
     # The images' variance is 0.35: with a standard deviation of 0.01 outputs have 0.03 % of it.
     runs = {"a": [run(0.6801, spread=0.01), run(0.58)], "b": [run(0.6801, spread=0.3)]}
-    (finding,) = found(printing([]), "collapsed", runs)
+    (finding,) = found(printing(), "collapsed", runs)
     assert finding.rows == ["a"]
     assert finding.evidence == [
         "a, 1 of 2 runs: outputs vary over images with 0.029 % of the images’ variance. The error "
         "is 0.6801; an output of zero everywhere has 0.6800."
     ]
     # A picture of its own, the same for all images, has no known output's error.
-    (finding,) = found(printing([]), "collapsed", {"a": [run(0.5, spread=0)]})
+    (finding,) = found(printing(), "collapsed", {"a": [run(0.5, spread=0)]})
     assert finding.evidence[0].endswith(
         "less than 0.001 % of the images’ variance. The error is 0.5000."
     )
 
 
 def test_classifiers_with_constant_logits_collapsed():
-    paper = printing([], rows=CLASSIFIERS)
+    paper = printing(rows=CLASSIFIERS)
     runs = {"k": [logits(0.4), logits(2.3026, spread=0)], "l": [logits(2.3026, spread=0.02)]}
     (finding,) = found(paper, "collapsed", runs)
     assert finding.rows == ["k"]
@@ -445,7 +445,7 @@ def test_classifiers_with_constant_logits_collapsed():
 
 def test_runs_no_better_than_the_mean_image_are_found_unless_they_collapsed():
     runs = {"a": [run(0.9), run(0.7), run(0.6)], "b": [run(0.68, spread=0)], "c": [run(0.6)]}
-    (finding,) = found(printing([]), "no_better", runs)
+    (finding,) = found(printing(), "no_better", runs)
     assert finding.evidence == [
         "a, 2 of 3 runs: 0.7000 to 0.9000 on validation images, against 0.6600 for the mean image "
         "of the training set."
@@ -454,7 +454,7 @@ def test_runs_no_better_than_the_mean_image_are_found_unless_they_collapsed():
 
 def test_stripes_are_told_with_their_share_of_the_error_and_whether_the_layers_make_them():
     stripes = run(0.6, dead=[np.s_[25:], np.s_[:, 25:]])
-    paper = printing([])
+    paper = printing()
     (finding,) = found(paper, "stripes", {"a": [stripes, run(0.6)], "b": [stripes]})
     assert finding.rows == ["a", "b"]
     assert finding.evidence == [
@@ -471,7 +471,7 @@ def test_stripes_are_told_with_their_share_of_the_error_and_whether_the_layers_m
 
 def test_dead_pixels_count_by_what_they_cost_over_the_floor():
     spots = run(0.6, dead=[np.s_[3, 4:20]])
-    paper = printing([])
+    paper = printing()
     (finding,) = found(paper, "dead_outputs", {"a": [spots]})
     assert finding.evidence == [
         "a, 1 of 1 run: 16 of 784 pixels, with 2 % of the error over the floor."
@@ -486,7 +486,7 @@ def test_dead_pixels_count_by_what_they_cost_over_the_floor():
 
 
 def test_logits_that_never_move_are_named_by_class():
-    paper = printing([], rows=CLASSIFIERS)
+    paper = printing(rows=CLASSIFIERS)
     runs = {"k": [logits(0.5, dead=[4]), logits(0.5, dead=[4, 6]), logits(0.3)], "l": [logits(0.3)]}
     (finding,) = found(paper, "dead_logits", runs)
     assert finding.rows == ["k"]
@@ -525,19 +525,15 @@ def test_excess_is_taken_from_a_floor_averaged_like_the_error():
 
 
 def test_there_is_no_excess_without_a_floor_and_none_of_a_cross_entropy():
-    plain = synthetic._spec(normalisation={"mean": 0, "std": 1})
-    rows = tuple(replace(row, spec=plain) for row in ROWS)
     for paper in (
-        printing([("a", {"val": 0.02})], rows=rows),
+        printing([("a", {"val": 0.02})], rows=[row | PLAIN for row in ROWS]),
         printing([("k", {"val": 0.3})], rows=CLASSIFIERS),
     ):
         assert diagnosis.excess_over_floor(paper, synthetic.levels(paper), {}) == []
 
 
 def test_a_number_that_two_tables_print_alike_has_one_excess():
-    paper = printing([("a", {"val": 0.58})])
-    again = printing([("a-again", {"val": 0.58})], id="two").tables
-    paper = replace(paper, tables=paper.tables + again)
+    paper = printing([("a", {"val": 0.58})], table([("a-again", {"val": 0.58})], id="two"))
     (line,) = diagnosis.excess_over_floor(paper, synthetic.levels(paper), {})
     assert (line["table"]["id"], line["measured"]) == ("one", None)
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +23,7 @@ from refashion.results.reference import (
 from refashion.results.summary import EPOCHS, precision, recall, statistics, summarise
 
 VAL = "val_loss_batch_mean"
-MARGINS = {
-    key: {"margin": margin, "reason": "made up"}
-    for key, margin in (
-        ("reconstruction_error", 0.003),
-        ("cross_entropy", 0.01),
-        ("accuracy", 0.5),
-        ("epochs", 2),
-    )
-}
+MARGINS = synthetic.margins(reconstruction_error=0.003, cross_entropy=0.01, accuracy=0.5, epochs=2)
 
 
 @pytest.fixture
@@ -252,14 +243,15 @@ def test_an_epoch_that_a_row_is_told_to_keep_is_no_number_found_again(stopping, 
     summaries = {"m5": summarise([synthetic.write_run(row, tmp_path, 0)])}
     metric = {"metric": "epoch", "at": "kept", "label": "Epoch", "unit": "epochs", "digits": 0}
     lines = [{"row": "m5", "published": {"kept": 15}}]
-    table = {"id": "t", "label": "T", "metrics": {"kept": metric}, "lines": lines}
+    table = {"id": "t", "label": "T", "caption": "Epochs", "settings": []}
+    table |= {"metrics": {"kept": metric}, "lines": lines}
+    alone = synthetic.stopping_data() | {"tables": [table], "confusion_matrices": []}
     for keep, verdict in (
         (15, "not comparable"),
         ("last", "not comparable"),
         ("best", "single run"),
     ):
-        told = replace(row, spec=row.spec | {"keep": keep})
-        paper = replace(stopping, rows=(told,), tables=[table], confusion_matrices=[])
+        paper = synthetic.load(synthetic.changed(alone, "rows", "m5", keep=keep))
         (number,) = evidence.published_numbers(paper, summaries, MARGINS)
         assert number["verdict"] == verdict
         assert (number["reason"] == "the row is told this epoch") == (verdict == "not comparable")
@@ -402,7 +394,7 @@ def test_reference_table_has_every_metric_and_what_the_paper_prints_for_it(paper
     assert list(table.columns) == REFERENCE_COLUMNS
     assert len(table) == sum(len(summary[at]) for at in EPOCHS)
     assert set(table["at"]) == {"best", "final", "kept", "lowest"}
-    line = table[(table.metric == metric) & (table["at"] == "best")].iloc[0]
+    line = table[(table["metric"] == metric) & (table["at"] == "best")].iloc[0]
     assert (line.row, line.n) == ("t2-classifier", 2)
     assert line["mean"] == pytest.approx(0.925)
     assert line.published == pytest.approx(0.9253)  # shares, as in metrics.json

@@ -28,14 +28,7 @@ RUN = {
 
 
 def config(seeds):
-    return {
-        "seeds": seeds,
-        "scales": {"paper": {"epochs": None}, "smoke": {"epochs": 2}},
-        "margins": {
-            key: {"margin": 0.01, "reason": "made up"}
-            for key in ("reconstruction_error", "cross_entropy", "accuracy", "epochs")
-        },
-    }
+    return synthetic.configured(seeds=[*seeds], margins=synthetic.margins().model_dump())
 
 
 def write(papers, root, seeds, scale="paper", diverged=None, statements=()):
@@ -124,28 +117,43 @@ def test_settings_that_all_rows_share_are_said_once(smoke):
     assert line(smoke[0], 0, "m6", paper=1)["settings"] == ["ReLU", "10⁻⁷"]
 
 
+UPSAMPLED = {
+    "architecture": "ochotorena2023_autoencoder",
+    "parameters": {"latent": 8, "upsampling": "larger_kernel"},
+}
+REUSED = {
+    "architecture": "ochotorena2023_classifier",
+    "parameters": {"latent": 8, "final": "relu"},
+    "encoder": {"row": "m1", "frozen": False},
+}
+
+
 @pytest.mark.parametrize(
-    ("key", "value", "text"),
+    ("key", "settings", "text"),
     [
-        ("learning_rate", 0.001, "0.001"),
-        ("learning_rate", 2.5e-5, "2.5 × 10⁻⁵"),
-        ("momentum", None, "–"),
-        ("early_stopping", None, "none"),
-        ("early_stopping", {"patience": 5, "min_delta": 0.001}, "patience 5, least fall 0.001"),
-        ("keep", "last", "the last epoch"),
-        ("keep", 15, "epoch 15"),
-        ("split", {"train": 50000, "validation": 10000}, "50,000 and 10,000 images"),
-        ("validation_dropout", True, "off and on"),
-        ("snapshots", [0, 1, 20], "0, 1 and 20"),
-        ("encoder", {"row": "m1", "frozen": False}, "m1, trained on"),
-        ("optimizer", "sgd", "SGD"),
-        ("upsampling", "larger_kernel", "larger kernel"),
-        ("latent", None, "–"),
+        ("learning_rate", {}, "0.001"),
+        ("learning_rate", {"learning_rate": 2.5e-5}, "2.5 × 10⁻⁵"),
+        ("momentum", {}, "–"),
+        ("early_stopping", {}, "none"),
+        (
+            "early_stopping",
+            {"early_stopping": {"patience": 5, "min_delta": 0.001}},
+            "patience 5, least fall 0.001",
+        ),
+        ("keep", {}, "the last epoch"),
+        ("keep", {"keep": 15}, "epoch 15"),
+        ("split", {"split": {"train": 50000, "validation": 10000}}, "50,000 and 10,000 images"),
+        ("validation_dropout", {"validation_dropout": True}, "off and on"),
+        ("snapshots", {"snapshots": [0, 1, 20]}, "0, 1 and 20"),
+        ("encoder", REUSED, "m1, trained on"),
+        ("optimizer", {"optimizer": "sgd"}, "SGD"),
+        ("upsampling", UPSAMPLED, "larger kernel"),
+        ("latent", {}, "–"),
     ],
 )
-def test_settings_are_worded(key, value, text):
-    spec = {"parameters": {"upsampling": "larger_kernel", "latent": None}} | {key: value}
-    assert setting(synthetic.Row("made2020", "row", spec), key) == text
+def test_settings_are_worded(key, settings, text):
+    rows = [synthetic.row("m1", dropout=0.1, **UPSAMPLED), synthetic.row("row", **settings)]
+    assert setting(synthetic.load(synthetic.made(rows)).row("row"), key) == text
 
 
 def test_what_a_paper_does_not_print_has_no_column_for_it(smoke):
@@ -235,6 +243,13 @@ def test_a_paper_by_itself_has_a_report_of_its_own(smoke, root):
     assert "made2020" not in html
 
 
+def what_is_drawn(data, figure, summaries, seeds):
+    """What the caption of a figure says, of a paper that shows no other."""
+    figure = {"id": "f", "label": "Figure", "caption": "Made up", "shows": "So"} | figure
+    paper = synthetic.load(data | {"figures": [figure]})
+    return reporting._what_is_drawn(paper, paper.figures[0], summaries, seeds)
+
+
 def test_captions_say_which_images_and_epochs_are_drawn(smoke):
     drawn = [figure["measured"] for paper in smoke[0]["papers"] for figure in paper["figures"]]
     assert drawn[1].startswith("Test images after the last epoch, mean over 3 seeds; ")
@@ -242,12 +257,12 @@ def test_captions_say_which_images_and_epochs_are_drawn(smoke):
         "Training images and test images, mean over 3 seeds; the band spans from the least to "
         "the greatest. The vertical axis is logarithmic."
     )
-    figure = {"kind": "bars", "rows": ["h64"], "series": ["test"]}
-    assert reporting._what_is_drawn(synthetic.silent_paper(), figure, {}, [3]) == (
+    bars = {"kind": "bars", "metric": "loss", "rows": ["h64"], "series": ["test"]}
+    assert what_is_drawn(synthetic.silent_data(), bars, {}, [3]) == (
         "Test images after the last epoch, seed 3 alone, so no spread."
     )
-    figure = {"kind": "confusion", "rows": ["m5"], "normalised": True}
-    assert reporting._what_is_drawn(synthetic.stopping_paper(), figure, {}, [0, 1]).startswith(
+    matrix = {"kind": "confusion", "rows": ["m5"], "normalised": True}
+    assert what_is_drawn(synthetic.stopping_data(), matrix, {}, [0, 1]).startswith(
         "Test images at the epoch of the lowest validation loss, mean over 2 seeds, "
         "in percent of each true class"
     )
@@ -275,9 +290,8 @@ def test_a_report_of_one_paper_has_nothing_that_several_say(single):
 
 
 def test_captions_count_the_runs_that_were_completed():
-    paper = synthetic.silent_paper()
-    rows = [row.id for row in paper.rows][:2]
-    figure = {"kind": "bars", "rows": rows, "series": ["test"]}
+    rows = ["h64", "h512"]
+    figure = {"kind": "bars", "metric": "loss", "rows": rows, "series": ["test"]}
     for completed, said in (
         ((1, 3), "mean over 1 to 3 seeds, with a"),
         ((0, 3), "mean over 3 seeds, with a"),
@@ -285,7 +299,7 @@ def test_captions_count_the_runs_that_were_completed():
         ((0, 0), "no completed run"),
     ):
         summaries = {row: {"completed": n} for row, n in zip(rows, completed, strict=True)}
-        assert said in reporting._what_is_drawn(paper, figure, summaries, [0, 1, 2])
+        assert said in what_is_drawn(synthetic.silent_data(), figure, summaries, [0, 1, 2])
 
 
 def test_a_claim_names_the_runs_that_collapsed():

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
@@ -53,13 +54,11 @@ def card():
 
 
 def test_a_grade_keeps_every_verdict_with_what_it_is_about():
-    class Row:
-        id = "r1"
-
+    paper = synthetic.silent_paper()
     number = {
-        "table": {"id": "t1", "label": "Table I"},
-        "row": Row,
-        "metric": {"metric": "val_loss", "at": "best"},
+        "table": paper.tables[0],
+        "row": paper.row("h64"),
+        "metric": paper.tables[0].metrics["val"],
         "published": 0.6,
         "mean": 0.61,
         "n": 1,
@@ -72,10 +71,10 @@ def test_a_grade_keeps_every_verdict_with_what_it_is_about():
     assert scorecard.grade([number], [claim], [finding]) == {
         "numbers": [
             {
-                "table": "t1",
-                "row": "r1",
+                "table": "final-losses",
+                "row": "h64",
                 "metric": "val_loss",
-                "at": "best",
+                "at": "final",
                 "published": 0.6,
                 "mean": 0.61,
                 "n": 1,
@@ -227,4 +226,4 @@ def test_every_verdict_in_the_reference_is_about_something_that_is_there(all_pap
     for file in grades:
         paper, grade = by_key[file.parent.name], json.loads(file.read_text())
         assert {number["row"] for number in grade["numbers"]} <= {row.id for row in paper.rows}
-        assert [claim["id"] for claim in grade["claims"]] == [c["id"] for c in paper.claims]
+        assert [claim.id for claim in grade["claims"]] == [c["id"] for c in paper.claims]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import synthetic
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from refashion.errors import UserError
@@ -18,6 +16,7 @@ from refashion.judging import studies as comparison
 from refashion.judging.studies import Measured, closest, compare, distances, flips, identity
 from refashion.paper import papers
 from refashion.paper import studies as readings
+from refashion.paper.spec import Encoder
 from refashion.report import figures
 from refashion.report import page as reporting
 from refashion.report import studies as document
@@ -26,12 +25,7 @@ from refashion.results.summary import statistics
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "report" / "templates"
-MARGINS = {
-    "reconstruction_error": {"margin": 0.003, "reason": "made up"},
-    "cross_entropy": {"margin": 0.01, "reason": "made up"},
-    "accuracy": {"margin": 0.5, "reason": "made up"},
-    "epochs": {"margin": 2, "reason": "made up"},
-}
+MARGINS = synthetic.margins(reconstruction_error=0.003, cross_entropy=0.01, accuracy=0.5, epochs=2)
 ERROR = {"metric": "val_loss_batch_mean", "at": "best", "unit": "loss", "digits": 4}
 ACCURACY = {"metric": "val_accuracy", "at": "final", "unit": "percent", "digits": 1}
 # Two autoencoders, the classifier on the encoder of one, and the same from scratch.
@@ -174,25 +168,19 @@ PAPER = {
 }
 
 
-def write(data: dict, folder: Path) -> papers.Paper:
-    file = folder / "made2026.yaml"
-    file.write_text(yaml.safe_dump(data, sort_keys=False))
-    return papers.load_paper(file)
-
-
 @pytest.fixture(scope="module")
-def paper(tmp_path_factory) -> papers.Paper:
-    return write(PAPER, tmp_path_factory.mktemp("paper"))
+def paper() -> papers.Paper:
+    return synthetic.load(PAPER)
 
 
 @pytest.fixture
-def load(tmp_path) -> Callable:
+def load() -> Callable:
     """Load the paper after a change to its data."""
 
     def load(change: Callable[[dict], object]) -> papers.Paper:
         data = deepcopy(PAPER)
         change(data)
-        return write(data, tmp_path)
+        return synthetic.load(data)
 
     return load
 
@@ -212,10 +200,14 @@ def test_a_reading_trains_its_rows_once_more_and_what_reuses_their_encoders(pape
     ]
     base, reused = paper.row("ae"), paper.row("reused")
     encoder, none = paper.row("ae-encoder"), paper.row("ae-none")
-    assert encoder.spec == base.spec | {"parameters": {"latent": None, "dropout_in": "encoder"}}
-    assert none.spec == base.spec | {"dropout": 0.0}
+    assert encoder.spec == base.spec.model_copy(
+        update={"parameters": {"latent": None, "dropout_in": "encoder"}}
+    )
+    assert none.spec == base.spec.model_copy(update={"dropout": 0.0})
     follower = paper.row("reused-none")
-    assert follower.spec == reused.spec | {"encoder": {"row": "ae-none", "frozen": True}}
+    assert follower.spec == reused.spec.model_copy(
+        update={"encoder": Encoder(row="ae-none", frozen=True)}
+    )
     assert follower.donor_sha256 == none.spec_sha256 != base.spec_sha256
     assert follower.name == "made2026_reused_none"
 
@@ -496,8 +488,7 @@ def measure(paper, **values: list[float | None]) -> Measured:
             "best": over,
             "final": over,
         }
-    every = replace(paper, rows=(*paper.rows, *paper.study_rows), studies=())
-    return Measured(paper, summaries, runs, synthetic.levels(every))
+    return Measured(paper, summaries, runs, synthetic.levels(paper))
 
 
 SEED_0 = {
@@ -699,12 +690,9 @@ def test_a_distance_is_no_less_than_the_mean_difference_and_reached_if_signs_agr
 def rendered(paper, tmp_path) -> tuple[str, str]:
     """The document of runs on disk: two seeds, in one of which a reading diverged."""
     root, seeds = tmp_path / "paper", [0, 1]
-    synthetic.write_results(paper, root, seeds)
-    studied = replace(paper, rows=paper.study_rows, studies=(), tables=[], claims=[])
-    levels = synthetic.levels(replace(paper, rows=(*paper.rows, *paper.study_rows)))
-    synthetic.write_results(studied, root, seeds, {("ae-none", 1): 2})
-    config = {"seeds": seeds, "margins": MARGINS, "scales": {"paper": {"epochs": None}}}
-    found = comparison.evaluate(paper, root, seeds, levels, MARGINS)
+    synthetic.write_results(paper, root, seeds, {("ae-none", 1): 2})
+    config = synthetic.configured(seeds=[*seeds])
+    found = comparison.evaluate(paper, root, seeds, synthetic.levels(paper), MARGINS)
     file = root / "evidence" / paper.key / "studies.json"
     file.write_text(json.dumps(found))
     for study in found:
@@ -738,7 +726,7 @@ def test_the_document_names_every_reading_and_what_became_of_its_runs(rendered):
 
 def test_papers_without_a_study_give_a_document_that_says_so(load, tmp_path):
     paper = load(lambda data: data.pop("studies"))
-    config = {"seeds": [0], "margins": MARGINS, "scales": {"paper": {"epochs": None}}}
+    config = synthetic.configured(seeds=[0])
     run = {"commit": None, "dirty": False, "versions": {}, "platform": "Linux", "cores": 2}
     context = document.build_context(config, [paper], tmp_path, "paper", run | {"date": "2026"})
     outs = tmp_path / "studies.html", tmp_path / "studies.tex"

@@ -4,15 +4,15 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 import torch
+import yaml
 from refashion.errors import UserError
 from refashion.paper import papers
-from refashion.paper.rows import Row
 from refashion.training import dataset
 from refashion.training import loop as training
 from refashion.training.dataset import Dataset
@@ -29,7 +29,9 @@ from safetensors.numpy import load_file
 from stock import stock_layers
 from torch.nn import functional as F
 
-PAPER = papers.load_paper(Path(__file__).parents[2] / "workflow/papers/caprari2025.yaml")
+FILE = Path(__file__).parents[2] / "workflow/papers/caprari2025.yaml"
+DATA = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+PAPER = papers.load_paper(FILE)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,8 @@ def _train(row, images, out, spec=None, **options):
     """``spec``: settings in place of the row's own."""
     lines = []
     options = {"seed": 3, "epochs": 3, "log": lines.append} | options
-    row = PAPER.row(row)
-    row = replace(row, spec=row.spec | (spec or {}))
-    return train(row, images, out=out, **options), lines
+    paper = synthetic.load(synthetic.changed(DATA, "rows", row, **spec or {}))
+    return train(paper.row(row), images, out=out, **options), lines
 
 
 def _history(folder):
@@ -197,9 +198,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(images, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_as_diverged(images, tmp_path):
-    row = PAPER.row("t9-n2_128-sgd")
-    hot = Row(**{**vars(row), "spec": row.spec | {"learning_rate": 1e30}})
-    metrics = train(hot, images, 0, tmp_path, epochs=3, log=lambda line: None)
+    metrics, _ = _train("t9-n2_128-sgd", images, tmp_path, {"learning_rate": 1e30}, seed=0)
     assert metrics["status"] == "diverged"
     assert metrics["diverged_at_epoch"] == 1
     assert metrics["best"] == metrics["final"] == metrics["kept"] == metrics["lowest"] == {}
@@ -299,7 +298,7 @@ def test_images_are_held_out_by_the_seed_and_in_proportion(images):
 
 
 def test_snapshots_are_the_examples_after_their_epochs(images, tmp_path):
-    spec = {"snapshots": [0, 2, 3, 50]}
+    spec = {"snapshots": [0, 2, 3, 20]}
     _train("t4-arch1-nolinear", images, tmp_path / "run", spec)
     outputs = load_file(tmp_path / "run/outputs.safetensors")
     assert outputs["snapshot_epochs"].tolist() == [0, 2, 3]
@@ -376,20 +375,20 @@ def _stock_validation_loss(row, data, seed):
     """The loop of a notebook over torch's own layers: Adam, shuffled batches, dropout by torch."""
     torch.manual_seed(seed)
     model = stock_layers(row.network)
-    optimizer = torch.optim.Adam(model.parameters(), lr=row.spec["learning_rate"])
+    optimizer = torch.optim.Adam(model.parameters(), lr=row.spec.learning_rate)
     images, labels = (
         torch.from_numpy(a) for a in (data.train_images, data.train_labels.astype("int64"))
     )
     for _ in range(2):
         model.train()
-        for batch in torch.randperm(len(images)).split(row.spec["batch_size"]):
+        for batch in torch.randperm(len(images)).split(row.spec.batch_size):
             optimizer.zero_grad()
-            outputs = model(normalise(images[batch], row.spec["normalisation"]))
+            outputs = model(normalise(images[batch], row.spec.normalisation))
             F.cross_entropy(outputs, labels[batch]).backward()
             optimizer.step()
     model.eval()
     with torch.no_grad():
-        tests = normalise(torch.from_numpy(data.test_images), row.spec["normalisation"])
+        tests = normalise(torch.from_numpy(data.test_images), row.spec.normalisation)
         return F.cross_entropy(model(tests), torch.from_numpy(data.test_labels).long()).item()
 
 
