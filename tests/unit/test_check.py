@@ -16,6 +16,7 @@ from refashion.judging import check, scorecard
 from refashion.judging import numbers as evidence
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
+from refashion.paper.config import validate_config
 from refashion.paper.yaml_file import read_yaml
 from refashion.results.reference import write_reference
 from refashion.results.summary import EPOCHS

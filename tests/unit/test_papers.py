@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from refashion.errors import UserError
-from refashion.paper import papers
+from refashion.paper import papers, schema
 from refashion.paper.architectures import ARCHITECTURES
 from refashion.paper.config import Config, validate_config
 from refashion.paper.images import CLASS_NAMES
@@ -884,6 +884,23 @@ def test_one_mistake_gives_one_line(problems):
     ]
 
 
+def test_a_mistake_names_the_line_of_its_key_or_of_what_it_is_missing_from(tmp_path):
+    text = FILE.read_text(encoding="utf-8").replace("{id: t5-p04, ", "{id: t5-p04, epochs: 0, ")
+    text = re.sub(r"\n    place: .*", "", text, count=1)
+    file = tmp_path / "caprari2025.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        papers.load_paper(file)
+    lines = text.splitlines()
+    row = next(n for n, line in enumerate(lines, 1) if "id: t5-p04," in line)
+    claims = next(n for n, line in enumerate(lines, 1) if line == "claims:")
+    epochs, place = str(caught.value).splitlines()
+    assert epochs == f"{file}:{row}: rows[7].epochs: 0 is not in [1, 10000]"
+    assert place.startswith(f"{file}:")
+    assert claims < int(place.removeprefix(f"{file}:").split(":")[0]) < len(lines)
+    assert ".place: is missing; needed here: id, place, text" in place
+
+
 def test_all_mistakes_are_said_at_once(problems):
     def change(data):
         data["defaults"]["epochs"] = 0
@@ -1075,6 +1092,17 @@ def test_a_schema_is_valid_and_refuses_unknown_keys_everywhere(model):
     schema = model.model_json_schema()
     Draft202012Validator.check_schema(schema)
     assert closed(schema)
+
+
+@pytest.mark.parametrize("name", ["paper", "config", "across"])
+def test_the_schemas_for_editors_are_those_of_the_models(name, tmp_path):
+    schema.write_schemas(tmp_path)
+    kept = ROOT / f"workflow/schemas/{name}.schema.json"
+    assert (tmp_path / kept.name).read_bytes() == kept.read_bytes()
+    heads = {"paper": FILE, "config": ROOT / "config.yaml", "across": ROOT / "workflow/across.yaml"}
+    first = heads[name].read_text(encoding="utf-8").splitlines()[0]
+    pointed = first.removeprefix("# yaml-language-server: $schema=")
+    assert (heads[name].parent / pointed).resolve() == kept
 
 
 def test_loading_papers_needs_neither_torch_nor_numpy():

@@ -33,13 +33,9 @@ def fetch_dataset(arguments: argparse.Namespace) -> None:
 
 
 def schema(arguments: argparse.Namespace) -> None:
-    from refashion.paper.across import AcrossFile
-    from refashion.paper.config import Config
-    from refashion.paper.papers import PaperFile
-    from refashion.paper.schema import write_schema
+    from refashion.paper.schema import write_schemas
 
-    for model, name in ((PaperFile, "paper"), (Config, "config"), (AcrossFile, "across")):
-        write_schema(model, arguments.out / f"{name}.schema.json")
+    write_schemas(arguments.out)
 
 
 def subset(arguments: argparse.Namespace) -> None:

@@ -8,12 +8,19 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from refashion.paper.across import AcrossFile
+from refashion.paper.config import Config
+from refashion.paper.papers import PaperFile
 
-def write_schema(model: type[BaseModel], out: Path) -> None:
-    """Write the schema of a model's file, with what is allowed as the text that editors show."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    schema = _for_editors(model.model_json_schema())
-    out.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+FILES: dict[str, type[BaseModel]] = {"paper": PaperFile, "config": Config, "across": AcrossFile}
+
+
+def write_schemas(folder: Path) -> None:
+    """Write the schema of each kind of file, with what is allowed as the text that editors show."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, model in FILES.items():
+        text = json.dumps(_for_editors(model.model_json_schema()), ensure_ascii=False)
+        (folder / f"{name}.schema.json").write_text(f"{text}\n", encoding="utf-8")
 
 
 def _for_editors(node: Any) -> Any:
