@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, PrivateAttr, model_validator
 
 from refashion.paper.images import CLASS_NAMES
-from refashion.paper.metric import CURVES, Curve, Metric, Moment, named
+from refashion.paper.metric import CURVES, Curve, Metric, Moment
 from refashion.paper.problems import show, unknown
-from refashion.paper.record import Distinct, Id, Many, Record, Text, allowed
+from refashion.paper.record import Distinct, Id, Many, OneOf, Record, Text, allowed
 from refashion.paper.sheet import Sheet
 from refashion.paper.spec import Row
 
@@ -62,9 +62,9 @@ THRESHOLDS = ("level", "factor", "margin", "by", "share", "count")
 
 
 # What a claim may be about: also numbers of the classes, of the outputs and of the training.
-Measure = Annotated[named(*CURVES, *METRICS), allowed("the name of a metric")]
+Measure = Annotated[str, OneOf((*CURVES, *METRICS)), allowed("the name of a metric")]
 Ids = Annotated[Distinct[Id], Field(min_length=1)]
-ClassName = named(*CLASS_NAMES)
+ClassName = Annotated[str, OneOf(CLASS_NAMES)]
 Classes = Annotated[Distinct[ClassName], Field(min_length=1)]
 Threshold = Annotated[float, Field(gt=0)]
 Yes = Annotated[Literal[True], allowed("true")]
@@ -73,7 +73,7 @@ Yes = Annotated[Literal[True], allowed("true")]
 class Part(Record):
     """A part of a claim's test: a form over named rows and a metric."""
 
-    form: named(*FORMS)
+    form: Annotated[str, OneOf(tuple(FORMS))]
     no: Annotated[Yes | None, Field(alias="not")] = None
     row: Id | None = None
     rows: Ids = ()

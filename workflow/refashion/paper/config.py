@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -22,23 +22,21 @@ PaperKey = Annotated[
 Seed = Annotated[int, Field(ge=0, le=4_294_967_295)]
 
 
-class Scale(Record):
-    """How much of everything is run; null: as many as the rows' papers used, or all seeds."""
+class Extent(Record):
+    """How long and how often is trained; null: as long as the rows' papers did, all seeds."""
 
-    train_images: int
-    test_images: int
     epochs: Epochs | None
     seeds: Annotated[int, Field(ge=1)] | None
 
 
-class PaperScale(Scale):
+class PaperScale(Extent):
     """The published protocol."""
 
     train_images: Literal[60_000]
     test_images: Literal[10_000]
 
 
-class SmokeScale(Scale):
+class SmokeScale(Extent):
     """A first look, of as many images of each class."""
 
     train_images: Annotated[int, Field(ge=10, le=60_000, multiple_of=10)]
@@ -105,14 +103,14 @@ class Config(Record):
     tolerances: Tolerances
 
     @property
-    def chosen(self) -> Scale:
+    def chosen(self) -> PaperScale | SmokeScale:
         """The scale that is run."""
-        return getattr(self.scales, self.scale)
+        return self.scales.paper if self.scale == "paper" else self.scales.smoke
 
     @property
     def tolerance(self) -> Tolerance:
         """The tolerance at the scale that is run."""
-        return getattr(self.tolerances, self.scale)
+        return self.tolerances.paper if self.scale == "paper" else self.tolerances.smoke
 
 
 def validate_config(config: Mapping[str, Any]) -> Config:
@@ -138,10 +136,10 @@ def validate_config(config: Mapping[str, Any]) -> Config:
     return checked.model_copy(update={"seeds": checked.seeds[: checked.chosen.seeds]})
 
 
-def _items(value: Any) -> list:
+def _items(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
-    return value if isinstance(value, list) else [value]
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
 def _as(kind: type, item: Any) -> Any:

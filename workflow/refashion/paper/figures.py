@@ -74,8 +74,7 @@ def check_figures(figures: Mapping[int, Figure], printed: set[int | None], sheet
         for key in ("metric", "series", "scale", "normalised"):
             if key in figure.model_fields_set and key not in takes:
                 kinds = [kind for kind, keys in KEYS.items() if key in keys]
-                value = getattr(figure, key)
-                value = list(value) if isinstance(value, tuple) else value
+                value = figure.model_dump(mode="json")[key]
                 said = f"{show(value)} on {figure.kind}; allowed: on {', '.join(kinds)}"
                 sheet.problems.add(f"{at}.{key}", said)
         for position, name in enumerate(figure.rows):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, prod
+from typing import Literal
 
 Shape = tuple[int, ...]
+Task = Literal["reconstruction", "classification"]
 
 
 class ShapeError(ValueError):
@@ -176,13 +178,14 @@ class Network:
         return self.encoder + self.head
 
     @property
-    def task(self) -> str:
+    def task(self) -> Task:
         """``reconstruction`` if the network ends in an image, else ``classification``."""
         return "reconstruction" if self.shapes()[-1] == IMAGE else "classification"
 
     def shapes(self) -> tuple[Shape, ...]:
         """The output shape of every layer, from one image of shape (1, 28, 28)."""
-        shapes, shape = [], IMAGE
+        shapes: list[Shape] = []
+        shape = IMAGE
         for layer in self.layers:
             shape = layer.output_shape(shape)
             shapes.append(shape)
@@ -214,6 +217,8 @@ class Network:
                     reached = [any(reached[source] for source in of_row) for of_row in sources]
                 case Linear() | Unflatten():
                     reached = [True] * shape[-1]
+                case Flatten() | Sigmoid() | LeakyReLU():
+                    pass
         return [row for row, is_reached in enumerate(reached) if not is_reached]
 
     @property

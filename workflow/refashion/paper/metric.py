@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from refashion.paper.record import allowed
+from refashion.paper.record import OneOf, allowed
 from refashion.paper.spec import Row
 
 # Of which epoch a number is: each metric's own best; the last one; the one whose weights were
@@ -107,23 +106,9 @@ CURVES = {
 }
 
 
-def _one_of(names: tuple[str, ...]):
-    def check(name: str) -> str:
-        if name not in names:
-            raise PydanticCustomError("enum", "no such name")
-        return name
-
-    return AfterValidator(check)
-
-
-def named(*names: str):
-    """The type of a text that is one of these names."""
-    return Annotated[str, _one_of(names), WithJsonSchema({"type": "string", "enum": [*names]})]
-
-
-Curve = named(*CURVES)
+Curve = Annotated[str, OneOf(tuple(CURVES))]
 Measurable = Annotated[
-    named(*CURVES, *AT), allowed("the name of a metric, or one of best, final, kept, lowest")
+    str, OneOf((*CURVES, *AT)), allowed("the name of a metric, or one of best, final, kept, lowest")
 ]
 Moment = Annotated[
     At | Annotated[int, Field(ge=0)],

@@ -18,7 +18,7 @@ from refashion.errors import UserError
 from refashion.paper.claims import Claim, check_claims
 from refashion.paper.config import CONFIG_FILE, Config
 from refashion.paper.figures import Figure, check_figures
-from refashion.paper.problems import Problems, explain, show, unknown
+from refashion.paper.problems import Key, Problems, explain, show, unknown
 from refashion.paper.record import Many, Record, Text, Url, allowed
 from refashion.paper.rows import (
     Defaults,
@@ -40,7 +40,7 @@ from refashion.paper.tables import (
     check_confusion_matrices,
     check_tables,
 )
-from refashion.paper.yaml_file import line_of, read_yaml
+from refashion.paper.yaml_file import as_list, line_of, read_yaml
 
 PAPERS_FOLDER = Path("workflow/papers")
 
@@ -164,14 +164,13 @@ class _Sound:
     """The parts of a file that have the right form: later checks meet no others."""
 
     data: Mapping[str, Any]
-    broken: set[tuple]
+    broken: set[tuple[Key, ...]]
 
     def entries(self, section: str, model: type[R]) -> dict[int, R]:
         """By index the entries of a section."""
-        entries = self.data.get(section)
         return {
             index: model.model_validate(entry)
-            for index, entry in enumerate(entries if isinstance(entries, list) else [])
+            for index, entry in enumerate(as_list(self.data.get(section)))
             if (section, index) not in self.broken
         }
 
@@ -185,7 +184,7 @@ def load_paper(path: Path | str) -> Paper:
     path = Path(path)
     problems = Problems(str(path), partial(line_of, path))
     data = read_yaml(path)
-    broken: set[tuple] = set()
+    broken: set[tuple[Key, ...]] = set()
     file = None
     try:
         file = PaperFile.model_validate(data)
@@ -267,7 +266,8 @@ def load_papers(config: Config, root: Path) -> list[Paper]:
         UserError: as :func:`load_paper`, for all papers together; or there is no such paper.
     """
     folder, available = Path(root) / PAPERS_FOLDER, available_papers(root)
-    papers, problems = [], []
+    papers: list[Paper] = []
+    problems: list[str] = []
     for index, key in enumerate(config.papers):
         if key not in available:
             said = unknown(key, available, f"paper in {PAPERS_FOLDER}")
@@ -285,7 +285,8 @@ def load_papers(config: Config, root: Path) -> list[Paper]:
 
 def _shared_targets(papers: list[Paper]) -> list[str]:
     """Targets that rows of two papers would have."""
-    problems, targets = [], dict[str, Row]()
+    problems: list[str] = []
+    targets: dict[str, Row] = {}
     for row in (row for paper in papers for row in (*paper.rows, *paper.study_rows)):
         for name in (row.name, *row.alias_names):
             other = targets.setdefault(name, row)

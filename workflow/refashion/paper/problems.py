@@ -25,11 +25,11 @@ class Problems:
     """What is wrong with one file; ``line_of`` finds the line that a path of keys stands in."""
 
     def __init__(self, file: str, line_of: Callable[[str], int | None] | None = None) -> None:
-        self.file, self.line_of = file, line_of or (lambda at: None)
+        self.file, self.line_of = file, line_of
         self.lines: list[str] = []
 
     def add(self, at: str, text: str) -> None:
-        line = self.line_of(at)
+        line = self.line_of(at) if self.line_of else None
         file = self.file if line is None else f"{self.file}:{line}"
         self.lines.append(": ".join(filter(None, (file, at, text))))
 

@@ -6,18 +6,25 @@ ranges and meaning. Messages about mistakes and the schema for editors are made 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 T = TypeVar("T")
 
 
-class Record(BaseModel, frozen=True, extra="forbid", strict=True):
+class Record(BaseModel):
     """Checked data: no unknown keys, nothing converted, nothing written to."""
 
-    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
     def given(self) -> dict[str, Any]:
         """The keys that the file has, with their values."""
@@ -33,7 +40,17 @@ def allowed(words: str) -> Any:
     return Field(json_schema_extra={"allowed": words})
 
 
-def _distinct(items: tuple) -> tuple:
+@dataclass(frozen=True)
+class OneOf:
+    """Makes a text one of these names, where they are not known before the program runs."""
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.literal_schema([*self.names])
+
+
+def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
     if twice := [item for index, item in enumerate(items) if item in items[:index]]:
         raise PydanticCustomError("twice", "stands twice", {"twice": twice})
     return items

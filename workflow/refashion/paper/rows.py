@@ -16,27 +16,32 @@ from refashion.paper.record import Distinct, Id, Text
 from refashion.paper.sheet import Sheet
 from refashion.paper.spec import (
     TRAINING_IMAGES,
+    BatchSize,
     Encoder,
+    Epochs,
     Normalisation,
     Parameter,
+    Positive,
     Row,
     Settings,
+    Share,
     Spec,
     canonical,
     target_name,
 )
+from refashion.paper.yaml_file import as_list, as_mapping
 
 
 class Defaults(Settings):
     """The settings of every row that says nothing else."""
 
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    optimizer: Literal["adam", "sgd"]
-    learning_rate: Annotated[float, Field(gt=0)]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    batch_size: Annotated[int, Field(ge=1, le=TRAINING_IMAGES)]
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
-    normalisation: Normalisation
+    dropout: Share = Field(default=...)
+    optimizer: Literal["adam", "sgd"] = Field(default=...)
+    learning_rate: Positive = Field(default=...)
+    momentum: Share = Field(default=...)
+    batch_size: BatchSize = Field(default=...)
+    epochs: Epochs = Field(default=...)
+    normalisation: Normalisation = Field(default=...)
 
 
 class Entry(Settings):
@@ -160,16 +165,9 @@ def check_names(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
     """Every id and alias, also of rows that are wrong otherwise, with its row's index."""
     names: dict[str, int] = {}
     targets: dict[str, tuple[str, str]] = {}
-    rows = data.get("rows")
-    for index, entry in enumerate(rows if isinstance(rows, list) else []):
-        if not isinstance(entry, dict):
-            continue
-        aliases = entry.get("aliases")
-        places = [("id", entry.get("id"))]
-        places += [
-            (f"aliases[{i}]", alias)
-            for i, alias in enumerate(aliases if isinstance(aliases, list) else [])
-        ]
+    for index, entry in enumerate(map(as_mapping, as_list(data.get("rows")))):
+        aliases = enumerate(as_list(entry.get("aliases")))
+        places = [("id", entry.get("id")), *((f"aliases[{i}]", alias) for i, alias in aliases)]
         for key, name in places:
             if not isinstance(name, str):
                 continue

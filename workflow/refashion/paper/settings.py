@@ -33,7 +33,7 @@ def setting_label(key: str) -> str:
 
 def setting(row: Row, key: str) -> str:
     """One entry of a row's spec, or of its architecture's parameters, as a table shows it."""
-    value = row.settings.get(key)
+    value: Any = row.settings.get(key)
     if key == "architecture":
         name = str(value).removeprefix(f"{row.paper}_").replace("_", " ")
         return re.sub(r"(?<=[a-z])(?=\d)", " ", name)
@@ -47,7 +47,7 @@ def setting(row: Row, key: str) -> str:
         return _early_stopping(value)
     if key == "keep":
         named = {"last": "the last epoch", "best": "the lowest validation loss"}
-        return named.get(value, f"epoch {value}")
+        return named.get(str(value), f"epoch {value}")
     if key == "split":
         held_out = f"{value['validation']:,} images" if value["validation"] else "the test images"
         return f"{value['train']:,} and {held_out}"

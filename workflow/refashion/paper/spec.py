@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from refashion.paper.layers import Network
+from refashion.paper.layers import Network, Task
 from refashion.paper.record import Distinct, Record, allowed
 
 TRAINING_IMAGES = 60_000
 
-Task = Literal["reconstruction", "classification"]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+BatchSize = Annotated[int, Field(ge=1, le=TRAINING_IMAGES)]
 Positive = Annotated[float, Field(gt=0)]
 Parameter = Annotated[int, Field(ge=1)] | str | None
 
@@ -55,7 +55,7 @@ class Settings(Record):
     """Of SGD."""
     epsilon: Positive = 1e-8
     """Of Adam."""
-    batch_size: Annotated[int, Field(ge=1, le=TRAINING_IMAGES)] = 128
+    batch_size: BatchSize = 128
     epochs: Epochs = 1
     normalisation: Normalisation = Normalisation(mean=0.0, std=1.0)
     early_stopping: Annotated[EarlyStopping | None, allowed("null or {patience, min_delta}")] = None

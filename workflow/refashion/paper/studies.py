@@ -79,7 +79,7 @@ class Reading:
     id: str
     text: str
     rows: tuple[Row, ...] = ()
-    measure: Mapping[str, str] = field(default_factory=dict)
+    measure: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def named(self, name: Any) -> Any:
         """What is measured in place of a metric or a moment."""
@@ -164,7 +164,7 @@ def build_studies(
         for index, row in sheet.rows.items()
     }
     first: dict[str, int] = {}
-    built = []
+    built: list[Study] = []
     for index, entry in studies.items():
         at = f"studies[{index}]"
         if entry.assumption not in assumptions:
@@ -185,7 +185,8 @@ def _build_study(shop: _Workshop, entry: StudyEntry, at: str) -> Study:
     varied = _indices(sheet, entry.rows, f"{at}.rows")
     reusing = _indices(sheet, entry.reusing, f"{at}.reusing")
     _check_reusing(sheet, varied, reusing, f"{at}.reusing")
-    readings, seen = [], {DEFAULT: "the reading that the paper's rows have"}
+    readings: list[Reading] = []
+    seen = {DEFAULT: "the reading that the paper's rows have"}
     for position, reading in enumerate(entry.readings):
         at_reading = f"{at}.readings[{position}]"
         other = seen.setdefault(reading.id, at_reading)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+# PyYAML has no types.
+# pyright: standard
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -12,7 +14,7 @@ from refashion.errors import UserError
 from refashion.paper.problems import show
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _Loader(yaml.CSafeLoader):
     """Plain data; notes keys that stand twice or are no text, which YAML lets pass."""
 
     def __init__(self, stream: str) -> None:
@@ -70,6 +72,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UserError(f"{path}: {show(data)} is not a mapping of keys to values")
     return data
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list of the file, empty where something else stands in its place."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def as_mapping(value: Any) -> dict[str, Any]:
+    """A mapping of the file, empty where something else stands in its place."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def line_of(path: Path, at: str) -> int | None:
