@@ -9,6 +9,8 @@ tested against.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -17,10 +19,10 @@ from torch.nn import functional as F
 
 from refashion.paper import layers as table
 
-try:
+# A GPU machine needs no numba: dropout is torch's own there.
+HAS_KERNELS = find_spec("numba") is not None
+if TYPE_CHECKING or HAS_KERNELS:
     from refashion.training import kernels
-except ImportError:  # a GPU machine needs no numba: dropout is torch's own there
-    kernels = None
 
 
 class Masks:
@@ -41,6 +43,24 @@ class Masks:
         return words.reshape(-1).view(np.uint16)[:count]
 
 
+class Drop(NamedTuple):
+    """Which units are dropped: those whose bits (uint16) fall below the threshold.
+
+    Those kept are multiplied by ``scale``.
+    """
+
+    bits: np.ndarray
+    threshold: np.uint16
+    scale: np.float32
+
+    def of_shape(self, *shape: int) -> Drop:
+        """The same for an array of this shape."""
+        return self._replace(bits=self.bits.reshape(shape))
+
+
+NOTHING_DROPPED = None, np.uint16(0), np.float32(1)
+
+
 def _channels_last(x: Tensor) -> Tensor:
     """x in memory order (batch, height, width, channels); feature vectors as they are."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.contiguous()
@@ -52,112 +72,113 @@ def _memory(x: Tensor) -> np.ndarray:
     return (x.permute(0, 2, 3, 1) if x.dim() == 4 else x).numpy()
 
 
+def _flat(x: Tensor) -> np.ndarray:
+    return _memory(x).reshape(-1)
+
+
 class _ReluDropout(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, bits: np.ndarray, threshold: np.uint16, scale: np.float32):
+    def forward(ctx: Any, x: Tensor, drop: Drop) -> Tensor:
         x = _channels_last(x)
         y = torch.empty_like(x)
-        kernels.relu_dropout(_memory(x).reshape(-1), bits, threshold, scale, _memory(y).reshape(-1))
+        kernels.relu_dropout(_flat(x), *drop, _flat(y))
         ctx.save_for_backward(y)
-        ctx.scale = scale
+        ctx.scale = drop.scale
         return y
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (y,) = ctx.saved_tensors
-        gradient, dx = _channels_last(gradient), torch.empty_like(y)
-        flat = (_memory(tensor).reshape(-1) for tensor in (gradient, y))
-        kernels.relu_dropout_backward(*flat, ctx.scale, _memory(dx).reshape(-1))
-        return dx, None, None, None
+        gradient, dx = _channels_last(gradients[0]), torch.empty_like(y)
+        kernels.relu_dropout_backward(_flat(gradient), _flat(y), ctx.scale, _flat(dx))
+        return dx, None
 
 
 class _ReluDropoutPool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, bits: np.ndarray, threshold: np.uint16, scale: np.float32):
+    def forward(ctx: Any, x: Tensor, drop: Drop) -> Tensor:
         x = _channels_last(x)
         y = _empty_pooled(x.shape)
         chosen = torch.empty_like(y, dtype=torch.uint8)
-        bits = bits.reshape(_memory(x).shape)
-        kernels.relu_dropout_pool(_memory(x), bits, threshold, scale, _memory(y), _memory(chosen))
+        drop = drop.of_shape(*_memory(x).shape)
+        kernels.relu_dropout_pool(_memory(x), *drop, _memory(y), _memory(chosen))
         ctx.save_for_backward(chosen)
-        ctx.scale, ctx.shape = scale, x.shape
+        ctx.scale, ctx.shape = drop.scale, x.shape
         return y
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (chosen,) = ctx.saved_tensors
-        gradient = _channels_last(gradient)
+        gradient = _channels_last(gradients[0])
         dx = torch.empty(ctx.shape, memory_format=torch.channels_last)
         kernels.relu_dropout_pool_backward(
             _memory(gradient), _memory(chosen), ctx.scale, _memory(dx)
         )
-        return dx, None, None, None
+        return dx, None
 
 
 class _ImageConvPool(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx,
-        images: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        bits: np.ndarray,
-        threshold: np.uint16,
-        scale: np.float32,
-    ):
+    def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor, drop: Drop) -> Tensor:
         batch, height, width = images.shape
-        shape = (batch, len(weight), height - 2, width - 2)
-        y = _empty_pooled(shape)
+        y = _empty_pooled((batch, len(weight), height - 2, width - 2))
         chosen = torch.empty_like(y, dtype=torch.uint8)
-        bits = bits.reshape(batch, height - 2, width - 2, len(weight))
-        arrays = images.numpy(), _taps(weight), bias.detach().numpy(), bits
-        kernels.image_conv_pool(*arrays, threshold, scale, _memory(y), _memory(chosen))
+        drop = drop.of_shape(batch, height - 2, width - 2, len(weight))
+        arrays = images.numpy(), _taps(weight), bias.detach().numpy()
+        kernels.image_conv_pool(*arrays, *drop, _memory(y), _memory(chosen))
         ctx.save_for_backward(chosen, images)
-        ctx.scale = scale
+        ctx.scale = drop.scale
         return y
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, Tensor, None]:
         chosen, images = ctx.saved_tensors
-        gradient = _channels_last(gradient)
+        gradient = _channels_last(gradients[0])
         channels = gradient.shape[1]
         taps, bias = np.empty((9, channels), np.float32), np.empty(channels, np.float32)
         arrays = _memory(gradient), _memory(chosen), ctx.scale, images.numpy()
         kernels.image_conv_pool_backward(*arrays, taps, bias)
         weight = torch.from_numpy(np.ascontiguousarray(taps.T)).view(channels, 1, 3, 3)
-        return None, weight, torch.from_numpy(bias), None, None, None
+        return None, weight, torch.from_numpy(bias), None
+
+
+class _Geometry(NamedTuple):
+    """Of a transposed convolution; ``size`` is its output's (height, width)."""
+
+    stride: int
+    padding: int
+    size: tuple[int, ...]
 
 
 class _ConvTranspose(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, size: tuple
-    ):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, geometry: _Geometry) -> Tensor:
         batch, channels, height, width = x.shape
         kernel = weight.shape[2]
         pixels = _channels_last(x).permute(0, 2, 3, 1).reshape(-1, channels)
         # [channels in, kernel * kernel * channels out]: a patch comes out channels last.
         matrix = weight.permute(0, 2, 3, 1).reshape(channels, -1)
         patches = (pixels @ matrix).view(batch, height, width, kernel, kernel, -1)
-        y = torch.empty((batch, len(bias), *size), memory_format=torch.channels_last)
-        kernels.fold(patches.numpy(), bias.detach().numpy(), stride, padding, _memory(y))
+        y = torch.empty((batch, len(bias), *geometry.size), memory_format=torch.channels_last)
+        arrays = patches.numpy(), bias.detach().numpy()
+        kernels.fold(*arrays, geometry.stride, geometry.padding, _memory(y))
         ctx.save_for_backward(pixels, matrix)
-        ctx.shapes = x.shape, patches.shape
-        ctx.stride, ctx.padding = stride, padding
+        ctx.shapes, ctx.geometry = (x.shape, patches.shape), geometry
         return y
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         pixels, matrix = ctx.saved_tensors
         (batch, channels, height, width), shape = ctx.shapes
-        gradient = _channels_last(gradient)
+        gradient = _channels_last(gradients[0])
         patches = torch.empty(shape)
-        kernels.unfold(_memory(gradient), ctx.stride, ctx.padding, patches.numpy())
+        geometry = ctx.geometry
+        kernels.unfold(_memory(gradient), geometry.stride, geometry.padding, patches.numpy())
         patches = patches.view(len(pixels), -1)
         dx = (patches @ matrix.T).view(batch, height, width, channels).permute(0, 3, 1, 2)
         dmatrix = (pixels.T @ patches).view(channels, *shape[3:])
         dbias = gradient.sum((0, 2, 3))
-        return dx, dmatrix.permute(0, 3, 1, 2).contiguous(), dbias, None, None, None
+        return dx, dmatrix.permute(0, 3, 1, 2).contiguous(), dbias, None
 
 
 def _empty_pooled(shape: tuple[int, ...]) -> Tensor:
@@ -202,23 +223,26 @@ class ReluDropout(nn.Module):
         """Whether 2 × 2 windows follow that cover a map of this (height, width)."""
         return self.pool is not None and self.pool.size == 2 and not any(n % 2 for n in size)
 
+    def drop(self, count: int) -> Drop:
+        """Which of ``count`` units this step drops."""
+        return Drop(self.masks.bits(self.layer, count), self.threshold, self.scale)
+
     def forward(self, x: Tensor) -> Tensor:
         fast = _fast(x) and not self.plain
         if not self.training or self.threshold == 0:
             if fast and not torch.is_grad_enabled() and self.pools_evenly(x.shape[2:]):
                 x, y = _channels_last(x), _empty_pooled(x.shape)
-                nothing_dropped = None, np.uint16(0), np.float32(1)
-                kernels.relu_dropout_pool(_memory(x), *nothing_dropped, _memory(y), None)
+                kernels.relu_dropout_pool(_memory(x), *NOTHING_DROPPED, _memory(y), None)
                 return y
             return self._pooled(F.relu(x))
         if not _fast(x):
             return self._pooled(F.dropout(F.relu(x), self.p))
-        bits = self.masks.bits(self.layer, x.numel())
+        drop = self.drop(x.numel())
         if self.plain:
-            return self._pooled(F.relu(x) * self._kept(bits, x) * float(self.scale))
+            return self._pooled(F.relu(x) * self._kept(drop.bits, x) * float(self.scale))
         if self.pools_evenly(x.shape[2:]):
-            return _ReluDropoutPool.apply(x, bits, self.threshold, self.scale)
-        return self._pooled(_ReluDropout.apply(x, bits, self.threshold, self.scale))
+            return _ReluDropoutPool.apply(x, drop)
+        return self._pooled(_ReluDropout.apply(x, drop))
 
     def _pooled(self, x: Tensor) -> Tensor:
         if self.pool is None:
@@ -242,21 +266,20 @@ class ImageConv(nn.Sequential):
     never written to memory.
     """
 
-    def forward(self, images: Tensor) -> Tensor:
-        conv, activation = self
-        height, width = size = tuple(n + 2 * conv.padding[0] - 2 for n in images.shape[2:])
-        if not _fast(images) or images.requires_grad or not activation.pools_evenly(size):
-            return super().forward(images)
-        padded = F.pad(images[:, 0], (conv.padding[0],) * 4)
+    def forward(self, input: Tensor) -> Tensor:
+        conv, activation = cast("tuple[nn.Conv2d, ReluDropout]", tuple(self))
+        (weight, bias), padding = conv.parameters(), int(conv.padding[0])
+        height, width = size = tuple(n + 2 * padding - 2 for n in input.shape[2:])
+        if not _fast(input) or input.requires_grad or not activation.pools_evenly(size):
+            return super().forward(input)
+        padded = F.pad(input[:, 0], (padding,) * 4)
         if not torch.is_grad_enabled() and not self.training:
-            y = _empty_pooled((len(images), conv.out_channels, height, width))
-            arrays = padded.numpy(), _taps(conv.weight), conv.bias.detach().numpy(), None
-            kernels.image_conv_pool(*arrays, np.uint16(0), np.float32(1), _memory(y), None)
+            y = _empty_pooled((len(input), conv.out_channels, height, width))
+            arrays = padded.numpy(), _taps(weight), bias.detach().numpy()
+            kernels.image_conv_pool(*arrays, *NOTHING_DROPPED, _memory(y), None)
             return y
-        count = len(images) * conv.out_channels * height * width
-        bits = activation.masks.bits(activation.layer, count)
-        parameters = conv.weight, conv.bias, bits, activation.threshold, activation.scale
-        return _ImageConvPool.apply(padded, *parameters)
+        drop = activation.drop(len(input) * conv.out_channels * height * width)
+        return _ImageConvPool.apply(padded, weight, bias, drop)
 
 
 class ConvTranspose(nn.ConvTranspose2d):
@@ -266,13 +289,13 @@ class ConvTranspose(nn.ConvTranspose2d):
     16 × 14 × 14 to 1 × 28 × 28, one core).
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not _fast(x):
-            return super().forward(x)
-        stride, padding = self.stride[0], self.padding[0]
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if output_size is not None or not _fast(input):
+            return super().forward(input, output_size)
+        stride, padding = self.stride[0], int(self.padding[0])
         extra = self.kernel_size[0] + self.output_padding[0] - 2 * padding
-        size = tuple((n - 1) * stride + extra for n in x.shape[2:])
-        return _ConvTranspose.apply(x, self.weight, self.bias, stride, padding, size)
+        size = tuple((n - 1) * stride + extra for n in input.shape[2:])
+        return _ConvTranspose.apply(input, self.weight, self.bias, _Geometry(stride, padding, size))
 
 
 def max_pool_deterministic(x: Tensor, pool: table.MaxPool) -> Tensor:
@@ -289,7 +312,7 @@ def max_pool_deterministic(x: Tensor, pool: table.MaxPool) -> Tensor:
 
 
 def _fast(x: Tensor) -> bool:
-    return kernels is not None and x.device.type == "cpu"
+    return HAS_KERNELS and x.device.type == "cpu"
 
 
 class Model(nn.Module):
@@ -334,43 +357,42 @@ def build(network: table.Network, seed: int, plain: bool = False) -> Model:
 
 def _modules(network: table.Network, masks: Masks, plain: bool) -> Iterator[nn.Module]:
     """One module a row; a pooling that an activation has taken over leaves an Identity."""
+    rows, pool = network.layers, None
     shapes = (table.IMAGE, *network.shapes())
-    rows = network.layers
-    taken_over = False
     for i, (row, shape) in enumerate(zip(rows, shapes, strict=False)):
-        following = rows[i + 1] if i + 1 < len(rows) and i + 1 != len(network.encoder) else None
-        match row:
-            case table.Conv():
-                weighted = nn.Conv2d(shape[0], row.channels, row.kernel, row.stride, row.padding)
-            case table.ConvTranspose():
-                kind = nn.ConvTranspose2d if plain else ConvTranspose
-                geometry = (row.kernel, row.stride, row.padding, row.output_padding)
-                weighted = kind(shape[0], row.channels, *geometry)
-            case table.Linear():
-                weighted = nn.Linear(shape[0], row.features)
-            case table.MaxPool():
-                yield (
-                    nn.Identity() if taken_over else nn.MaxPool2d(row.size, ceil_mode=row.ceil_mode)
-                )
-                taken_over = False
-                continue
-            case table.Flatten():
-                yield nn.Flatten()
-                continue
-            case table.Unflatten():
-                yield nn.Unflatten(1, (row.channels, row.height, row.width))
-                continue
-            case table.Sigmoid():
-                yield nn.Sigmoid()
-                continue
-            case table.LeakyReLU():
-                yield nn.LeakyReLU(row.slope)
-                continue
-        if not row.relu:
-            yield nn.Sequential(weighted)
-            continue
-        pool = following if isinstance(following, table.MaxPool) else None
-        taken_over = pool is not None
-        activation = ReluDropout(row.dropout, masks, i, pool, plain)
-        first = i == 0 and isinstance(row, table.Conv) and (row.kernel, row.stride) == (3, 1)
-        yield (ImageConv if first and not plain else nn.Sequential)(weighted, activation)
+        module = nn.Identity() if pool else _module(row, shape[0], plain)
+        pool = None
+        if not isinstance(row, table.Conv | table.ConvTranspose | table.Linear):
+            yield module
+        elif not row.relu:
+            yield nn.Sequential(module)
+        else:
+            if i + 1 < len(rows) and i + 1 != len(network.encoder):
+                following = rows[i + 1]
+                pool = following if isinstance(following, table.MaxPool) else None
+            activation = ReluDropout(row.dropout, masks, i, pool, plain)
+            first = i == 0 and isinstance(row, table.Conv) and (row.kernel, row.stride) == (3, 1)
+            yield (ImageConv if first and not plain else nn.Sequential)(module, activation)
+
+
+def _module(row: table.Layer, features: int, plain: bool) -> nn.Module:
+    """A row as torch has it, without activation; ``features`` or channels come in."""
+    match row:
+        case table.Conv():
+            return nn.Conv2d(features, row.channels, row.kernel, row.stride, row.padding)
+        case table.ConvTranspose():
+            kind = nn.ConvTranspose2d if plain else ConvTranspose
+            geometry = (row.kernel, row.stride, row.padding, row.output_padding)
+            return kind(features, row.channels, *geometry)
+        case table.Linear():
+            return nn.Linear(features, row.features)
+        case table.MaxPool():
+            return nn.MaxPool2d(row.size, ceil_mode=row.ceil_mode)
+        case table.Flatten():
+            return nn.Flatten()
+        case table.Unflatten():
+            return nn.Unflatten(1, (row.channels, row.height, row.width))
+        case table.Sigmoid():
+            return nn.Sigmoid()
+        case table.LeakyReLU():
+            return nn.LeakyReLU(row.slope)
