@@ -11,7 +11,7 @@ from pathlib import Path
 import overhead
 import speed
 import torch
-from refashion.training.loop import device_name
+from refashion.training.device import device_name
 
 
 def main() -> None:

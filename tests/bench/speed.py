@@ -20,22 +20,17 @@ from pathlib import Path
 
 import torch
 from refashion.paper import architectures, layers
+from refashion.paper.spec import Normalisation, Spec
 from refashion.training import dataset, networks
-from refashion.training import loop as training
-from refashion.training.evaluation import Split, evaluate
+from refashion.training.device import prepare
+from refashion.training.epoch import Training
+from refashion.training.evaluation import evaluate
+from refashion.training.splits import Split
 from stock import stock_layers
 from torch import nn
 
 BATCH = 128
-NORMALISATION = {"mean": 0.5, "std": 0.5}
-SPEC = {
-    "batch_size": BATCH,
-    "normalisation": NORMALISATION,
-    "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "momentum": None,
-    "epsilon": 1e-8,
-}
+NORMALISATION = Normalisation(mean=0.5, std=0.5)
 CASES = {
     "architecture 2": architectures.caprari2025_autoencoder2(latent=None, dropout=0.2),
     "classifier": architectures.caprari2025_classifier(n1=128, n2=64, dropout=0.2),
@@ -51,17 +46,15 @@ def ours(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]:
     data = dataset.load(images)
     count = 40 * BATCH
     split = Split.of(data.train_images[:count], data.train_labels[:count], "cpu")
-    training.prepare("cpu")
-    model = networks.build(network, seed=0)
-    optimizer = training.make_optimizer(model, SPEC)
-    totals = {name: torch.zeros((), dtype=torch.float64) for name in ("loss", "accuracy")}
-    step = training.make_step(model, optimizer, network.task, split, SPEC, totals)
+    prepare("cpu")
+    spec = Spec(batch_size=BATCH, normalisation=NORMALISATION, architecture="", parameters={})
+    training = Training.of(networks.build(network, seed=0), {"train": split}, spec, seed=0)
     epoch = 0
     while True:
         epoch += 1
-        training.train_epoch(model, step, totals, split, BATCH, 0, epoch)
+        training.run_epoch(epoch, training.step)
         yield count, 0
-        evaluate(model, network.task, split, NORMALISATION, BATCH)
+        evaluate(training.model, split, NORMALISATION, BATCH)
         yield 0, count
 
 
@@ -93,7 +86,7 @@ def notebook(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]
 
 def products(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]:
     """The convolutions and matrix products alone, forward and backward, as torch has them."""
-    training.prepare("cpu")
+    prepare("cpu")
     model = networks.build(network, seed=0, plain=True)
     work = []
     with torch.no_grad():

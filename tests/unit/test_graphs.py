@@ -9,8 +9,9 @@ import pytest
 import torch
 from refashion.paper import papers
 from refashion.training import graphs, networks
-from refashion.training import loop as training
-from refashion.training.evaluation import Split
+from refashion.training.device import prepare
+from refashion.training.epoch import Training
+from refashion.training.splits import Split
 
 PAPER = papers.load_paper(Path(__file__).parents[2] / "workflow/papers/caprari2025.yaml")
 COUNT, BATCH, SEED = 70, 32, 5
@@ -47,45 +48,44 @@ def _pretend_gpu(monkeypatch, step):
     return recorded, calls
 
 
-def _parts(row):
-    training.prepare("cpu")
+def _start(row):
+    prepare("cpu")
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (COUNT, 28, 28), dtype=np.uint8)
     split = Split.of(pixels, np.arange(COUNT, dtype=np.uint8) % 10, "cpu")
     model = networks.build(row.network, SEED).train()
-    optimizer = training.make_optimizer(model, row.spec)
-    totals = {name: torch.zeros((), dtype=torch.float64) for name in ("loss", "accuracy")}
-    step = training.make_step(model, optimizer, row.task, split, row.spec, totals)
-    return model, optimizer, totals, step, split
+    spec = row.spec.model_copy(update={"batch_size": BATCH})
+    return Training.of(model, {"train": split}, spec, SEED)
 
 
 @pytest.mark.parametrize("name", ["t9-base", "t9-n2_128-sgd-m09", "t4-arch2-linear"])
 def test_a_captured_step_trains_to_the_bits_of_the_plain_one(monkeypatch, name):
     weights = []
     for captured in (False, True):
-        model, optimizer, totals, step, split = _parts(PAPER.row(name))
+        training = _start(PAPER.row(name))
+        model, step = training.model, training.step
         if captured:
             recorded, calls = _pretend_gpu(monkeypatch, step)
             random = torch.get_rng_state()
-            step = graphs.graphed(recorded, model, optimizer, {BATCH, COUNT % BATCH})
+            step = graphs.graphed(recorded, model, training.optimizer, {BATCH, COUNT % BATCH})
             assert len(calls) == 2 * (graphs.WARM_UP_STEPS + 1)
             assert torch.equal(torch.get_rng_state(), random)
         for epoch in (1, 2):
-            training.train_epoch(model, step, totals, split, BATCH, SEED, epoch)
+            training.run_epoch(epoch, step)
         weights.append([parameter.detach().clone() for parameter in model.parameters()])
     for plain, replayed in zip(*weights, strict=True):
         assert torch.equal(plain, replayed)
 
 
 def test_a_step_that_cannot_be_captured_runs_as_it_is_and_says_so(monkeypatch):
-    model, optimizer, _, step, _ = _parts(PAPER.row("t9-base"))
+    training = _start(PAPER.row("t9-base"))
 
     def refuse(*_arguments):
         raise RuntimeError("not permitted when stream is capturing")
 
-    monkeypatch.setattr(training, "graphed", refuse)
+    monkeypatch.setattr(graphs, "graphed", refuse)
     lines = []
-    assert training._as_graph(step, model, optimizer, COUNT, BATCH, lines.append) is step
+    assert graphs.as_graphs(training, lines.append) == training.step
     assert lines == [
         "no CUDA graph, so every kernel is launched by itself: "
         "not permitted when stream is capturing"

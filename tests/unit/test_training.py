@@ -13,18 +13,22 @@ import torch
 import yaml
 from refashion.errors import UserError
 from refashion.paper import papers
-from refashion.training import dataset
-from refashion.training import loop as training
+from refashion.paper.spec import EarlyStopping, Normalisation
+from refashion.paper.spec import Split as Shares
+from refashion.training import dataset, loop
 from refashion.training.dataset import Dataset
 from refashion.training.evaluation import (
-    Split,
     describe_outputs,
     evaluate,
     mean_of_batch_means,
     normalise,
     sample_losses,
 )
+from refashion.training.export import export_encoder
+from refashion.training.job import Job, code_sha256
 from refashion.training.loop import train
+from refashion.training.progress import stagnates
+from refashion.training.splits import Split, make_splits
 from safetensors.numpy import load_file
 from stock import stock_layers
 from torch.nn import functional as F
@@ -47,8 +51,9 @@ def _train(row, images, out, spec=None, **options):
     """``spec``: settings in place of the row's own."""
     lines = []
     options = {"seed": 3, "epochs": 3, "log": lines.append} | options
+    log = options.pop("log")
     paper = synthetic.load(synthetic.changed(DATA, "rows", row, **spec or {}))
-    return train(paper.row(row), images, out=out, **options), lines
+    return train(Job(paper.row(row), images, **options), out, log), lines
 
 
 def _history(folder):
@@ -67,7 +72,7 @@ def test_mean_of_batch_means_counts_a_short_last_batch_as_a_whole_one():
 def test_normalisation_is_that_of_torchvision():
     pixels = torch.arange(256, dtype=torch.uint8).repeat(4)[:784].view(1, 28, 28)
     scaled = (pixels.unsqueeze(1).float() / 255 - 0.5) / 0.5
-    assert torch.equal(normalise(pixels, {"mean": 0.5, "std": 0.5}), scaled)
+    assert torch.equal(normalise(pixels, Normalisation(mean=0.5, std=0.5)), scaled)
 
 
 def test_sample_losses_are_torch_losses_image_by_image():
@@ -85,6 +90,8 @@ def test_sample_losses_are_torch_losses_image_by_image():
 class _Fixed(torch.nn.Module):
     """Gives every image the logits that its first pixel names."""
 
+    task = "classification"
+
     def forward(self, x):
         classes = ((x[:, 0, 0, 0] + 1) / 2 * 255).round().long()
         return 5.0 * F.one_hot(classes, 10).float()
@@ -94,15 +101,15 @@ def test_accuracy_loss_and_confusion_against_counting_by_hand():
     pixels = torch.zeros(5, 28, 28, dtype=torch.uint8)
     pixels[:, 0, 0] = torch.tensor([0, 1, 2, 2, 9])  # what is predicted
     labels = torch.tensor([0, 1, 2, 3, 8])
-    split, normalisation = Split(pixels, labels), {"mean": 0.5, "std": 0.5}
-    metrics = evaluate(_Fixed(), "classification", split, normalisation, batch_size=2)
+    split, normalisation = Split(pixels, labels), Normalisation(mean=0.5, std=0.5)
+    metrics = evaluate(_Fixed(), split, normalisation, batch_size=2)
     right, wrong = np.log(np.exp(5) + 9) - 5, np.log(np.exp(5) + 9)
     assert metrics["accuracy"] == pytest.approx(3 / 5)
     assert metrics["accuracy_batch_mean"] == pytest.approx((1 + 0.5 + 0) / 3)
     assert metrics["loss"] == pytest.approx((3 * right + 2 * wrong) / 5, rel=1e-6)
     expected = (right + (right + wrong) / 2 + wrong) / 3
     assert metrics["loss_batch_mean"] == pytest.approx(expected, rel=1e-6)
-    described, confusion = describe_outputs(_Fixed(), "classification", split, normalisation)
+    described, confusion = describe_outputs(_Fixed(), split, normalisation)
     losses = torch.tensor([right, right, right, wrong, wrong])
     torch.testing.assert_close(described["image_loss"], losses.float())
     counts = {(0, 0): 1, (1, 1): 1, (2, 2): 1, (3, 2): 1, (8, 9): 1}
@@ -111,6 +118,8 @@ def test_accuracy_loss_and_confusion_against_counting_by_hand():
 
 class _Shifted(torch.nn.Module):
     """An autoencoder that is right in all pixels but one, which it makes 1 for every image."""
+
+    task = "reconstruction"
 
     def forward(self, x):
         x = x.clone()
@@ -122,9 +131,7 @@ def test_errors_and_spread_of_every_pixel_against_counting_by_hand():
     pixels = torch.zeros(4, 28, 28, dtype=torch.uint8)
     pixels[2:, 3, 3] = 255
     split = Split(pixels, torch.tensor([0, 1, 2, 3]))
-    described, confusion = describe_outputs(
-        _Shifted(), "reconstruction", split, {"mean": 0.0, "std": 1.0}
-    )
+    described, confusion = describe_outputs(_Shifted(), split, Normalisation(mean=0.0, std=1.0))
     assert confusion is None
     assert described["pixel_loss"][5, 5] == 1
     assert described["pixel_loss"].sum() == 1
@@ -221,7 +228,7 @@ def test_metrics_say_what_made_them(images, tmp_path):
     assert metrics["seed"] == 3
     assert metrics["spec"]["epochs"] == 3
     assert metrics["torch"] == torch.__version__
-    assert metrics["code_sha256"] == training.code_sha256()
+    assert metrics["code_sha256"] == code_sha256()
     assert len(metrics["layers"]) == 4
     outputs = load_file(tmp_path / "outputs.safetensors")
     assert outputs["targets"].shape == outputs["outputs"].shape == (10, 28, 28)
@@ -251,11 +258,11 @@ def test_early_stopping_waits_for_its_patience_and_keeps_the_best_weights(images
 
 
 def test_a_fall_smaller_than_min_delta_does_not_count():
-    stagnates = training._stagnates
     history = [{"val_loss": loss} for loss in (1.0, 0.95, 0.91, 0.88)]
-    assert not stagnates(history, {"patience": 2, "min_delta": 0.0})
-    assert not stagnates(history, {"patience": 2, "min_delta": 0.1})  # 0.88 is 0.12 below 1.0
-    assert stagnates(history[:3], {"patience": 2, "min_delta": 0.1})
+    any_fall, real_fall = (EarlyStopping(patience=2, min_delta=fall) for fall in (0.0, 0.1))
+    assert not stagnates(history, any_fall)
+    assert not stagnates(history, real_fall)  # 0.88 is 0.12 below 1.0
+    assert stagnates(history[:3], real_fall)
     assert not stagnates(history, None)
 
 
@@ -277,10 +284,10 @@ def test_images_are_held_out_by_the_seed_and_in_proportion(images):
         images.test_labels,
         sha256="made up",
     )
-    shares = {"train": 50_000, "validation": 10_000}
+    shares = Shares(train=50_000, validation=10_000)
 
     def members(seed):
-        splits = training.make_splits(numbered, shares, seed, "cpu")
+        splits = make_splits(numbered, shares, seed, "cpu")
         assert {name: len(split) for name, split in splits.items()} == {
             "train": 250,
             "val": 50,
@@ -292,7 +299,7 @@ def test_images_are_held_out_by_the_seed_and_in_proportion(images):
     assert sorted([*train_0, *held_out_0]) == list(range(300))
     assert np.array_equal(held_out_0, members(0)[1])
     assert not np.array_equal(held_out_0, members(1)[1])
-    whole = training.make_splits(images, {"train": 60_000, "validation": 0}, 0, "cpu")
+    whole = make_splits(images, Shares(train=60_000, validation=0), 0, "cpu")
     assert np.array_equal(whole["train"].images, images.train_images)
     assert np.array_equal(whole["val"].images, images.test_images)
 
@@ -328,16 +335,17 @@ def test_training_does_not_wait_for_torchs_compiler(tmp_path):
     """Its import would be half the time of a short job."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(training.__file__).parents[2])!r})
+sys.path.insert(0, {str(Path(loop.__file__).parents[2])!r})
 from pathlib import Path
 import numpy as np
 from refashion.paper import papers
-from refashion.training import loop as training
 from refashion.training.dataset import Dataset
+from refashion.training.job import Job
+from refashion.training.loop import train
 pixels, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20, dtype=np.uint8) % 10
 data = Dataset(pixels, labels, pixels, labels, sha256="made up")
 row = papers.load_paper({PAPER.file!r}).row("t9-base")
-training.train(row, data, 0, Path({str(tmp_path)!r}), epochs=2, log=lambda line: None)
+train(Job(row, data, 0, epochs=2), Path({str(tmp_path)!r}), log=lambda line: None)
 assert not [name for name in sys.modules if name.startswith(("torch._dynamo", "torch._inductor"))]
 """
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -347,7 +355,7 @@ def test_exported_encoder_starts_a_classifier_and_stays_as_it_was(images, tmp_pa
     donor = PAPER.row("t4-arch2-nolinear")
     _train("t4-arch2-nolinear", images, tmp_path / "donor")
     exported = tmp_path / "encoder.safetensors"
-    training.export_encoder(donor, tmp_path / "donor/model.safetensors", exported)
+    export_encoder(donor, tmp_path / "donor/model.safetensors", exported)
     _train("t8-pretrained", images, tmp_path / "classifier", encoder=exported)
     classifier = load_file(tmp_path / "classifier/model.safetensors")
     for name, weights in load_file(exported).items():
@@ -366,7 +374,7 @@ def test_an_encoder_that_does_not_fit_is_named(images, tmp_path):
     _train("t4-arch1-nolinear", images, tmp_path / "donor", epochs=1)
     exported = tmp_path / "encoder.safetensors"
     model = tmp_path / "donor/model.safetensors"
-    training.export_encoder(PAPER.row("t4-arch1-nolinear"), model, exported)
+    export_encoder(PAPER.row("t4-arch1-nolinear"), model, exported)
     with pytest.raises(UserError, match=r"encoder\.safetensors: not an encoder for"):
         _train("t8-pretrained", images, tmp_path / "classifier", encoder=exported)
 

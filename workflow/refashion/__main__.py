@@ -46,27 +46,26 @@ def subset(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
-    from refashion.training import dataset
-    from refashion.training import loop as training
+    from refashion.training import dataset, loop
+    from refashion.training.job import Job
 
-    training.train(
+    job = Job(
         papers.load_paper(arguments.paper).row(arguments.row),
         dataset.load(arguments.dataset),
         arguments.seed,
-        arguments.out,
         epochs=arguments.epochs,
         encoder=arguments.encoder,
         device="cuda" if arguments.gpus else "cpu",
-        log=lambda line: print(line, flush=True),
     )
+    loop.train(job, arguments.out, log=lambda line: print(line, flush=True))
 
 
 def export_encoder(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
-    from refashion.training import loop as training
+    from refashion.training import export
 
     row = papers.load_paper(arguments.paper).row(arguments.row)
-    training.export_encoder(row, arguments.model, arguments.out)
+    export.export_encoder(row, arguments.model, arguments.out)
 
 
 def summarise(arguments: argparse.Namespace) -> None:

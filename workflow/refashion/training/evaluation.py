@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from refashion.training.networks import Model
+from refashion.training.splits import Split
+
+if TYPE_CHECKING:
+    from refashion.paper.spec import Normalisation
 
 CHUNK = 256  # images a forward pass: small enough for the largest feature map to stay in cache
 # Steps of training count from 0; the masks of a measurement with dropout come from far above.
 FIRST_MEASURED_STEP = 1 << 40
 
 
-@dataclass
-class Split:
-    """Images uint8 [n, 28, 28] and labels int64 [n] on the device that computes."""
-
-    images: Tensor
-    labels: Tensor
-
-    @classmethod
-    def of(cls, images: np.ndarray, labels: np.ndarray, device: str) -> Split:
-        return cls(torch.from_numpy(images).to(device), torch.from_numpy(labels).long().to(device))
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-def normalise(images: Tensor, normalisation: dict) -> Tensor:
+def normalise(images: Tensor, normalisation: Normalisation) -> Tensor:
     """uint8 [n, 28, 28] to float32 [n, 1, 28, 28]: scaled to [0, 1], then (x - mean) / std."""
     scaled = images.unsqueeze(1).float().div_(255)
     return scaled.sub_(normalisation.mean).div_(normalisation.std)
@@ -53,9 +41,8 @@ def mean_of_batch_means(values: Tensor, batch_size: int) -> float:
 @torch.inference_mode()
 def evaluate(
     model: Model,
-    task: str,
     split: Split,
-    normalisation: dict,
+    normalisation: Normalisation,
     batch_size: int,
     dropout_epoch: int | None = None,
 ) -> dict[str, float]:
@@ -63,7 +50,6 @@ def evaluate(
 
     Args:
         model: put into evaluation mode, or with ``dropout_epoch`` into training mode.
-        task: ``reconstruction`` or ``classification``.
         split: what is measured.
         normalisation: ``mean`` and ``std`` of the inputs.
         batch_size: of the batches whose means the papers average.
@@ -78,16 +64,16 @@ def evaluate(
         if dropout_epoch is not None:
             model.masks.step = FIRST_MEASURED_STEP + (dropout_epoch << 20) + index
         outputs = model(inputs)
-        losses.append(sample_losses(task, outputs, inputs, labels))
-        if task == "classification":
+        losses.append(sample_losses(model.task, outputs, inputs, labels))
+        if model.task == "classification":
             correct.append(outputs.argmax(1) == labels)
     metrics = _both_means("loss", torch.cat(losses), batch_size)
-    if task == "classification":
+    if model.task == "classification":
         metrics |= _both_means("accuracy", torch.cat(correct), batch_size)
     return metrics
 
 
-def _chunks(split: Split, normalisation: dict) -> Iterator[tuple[Tensor, Tensor]]:
+def _chunks(split: Split, normalisation: Normalisation) -> Iterator[tuple[Tensor, Tensor]]:
     """Normalised inputs and labels of a set, in its order."""
     for images, labels in zip(split.images.split(CHUNK), split.labels.split(CHUNK), strict=True):
         yield normalise(images, normalisation), labels
@@ -102,7 +88,7 @@ def _both_means(name: str, values: Tensor, batch_size: int) -> dict[str, float]:
 
 @torch.inference_mode()
 def describe_outputs(
-    model: Model, task: str, split: Split, normalisation: dict
+    model: Model, split: Split, normalisation: Normalisation
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """What a model makes of a set, in evaluation mode: examples, spread and errors in detail.
 
@@ -118,37 +104,42 @@ def describe_outputs(
         - ``output_std`` float32 [28, 28] or [10]: standard deviation of each output over images;
         - ``pixel_loss`` float32 [28, 28], of a reconstruction: squared error, mean over images.
     """
+    reconstructs = model.task == "reconstruction"
+    examples = example_indices(split.labels, 1 if reconstructs else 2)
+    described = _spread(model, split, normalisation)
+    described["targets"] = normalise(split.images[examples], normalisation).squeeze(1)
+    described["labels"] = split.labels[examples].to(torch.uint8)
+    confusion = None
+    if reconstructs:
+        described["outputs"] = reconstruct(model, split.images[examples], normalisation)
+    else:
+        predicted = described["predictions"]
+        described["predictions"] = predicted[examples].to(torch.uint8)
+        confusion = torch.bincount(split.labels * 10 + predicted, minlength=100).view(10, 10)
+    return {name: tensor.contiguous().cpu() for name, tensor in described.items()}, confusion
+
+
+def _spread(model: Model, split: Split, normalisation: Normalisation) -> dict[str, Tensor]:
+    """Of :func:`describe_outputs` what is summed over all images, and all predictions, int64."""
     model.eval()
     losses, predictions = [], []
     zero = torch.zeros((), dtype=torch.float64, device=split.images.device)
     first = second = squared_error = zero
     for inputs, labels in _chunks(split, normalisation):
         outputs = model(inputs)
-        losses.append(sample_losses(task, outputs, inputs, labels))
+        losses.append(sample_losses(model.task, outputs, inputs, labels))
         first = first + outputs.double().sum(0)
         second = second + outputs.double().square().sum(0)
-        if task == "classification":
+        if model.task == "classification":
             predictions.append(outputs.argmax(1))
         else:
             squared_error = squared_error + (outputs - inputs).double().square().sum(0)
     count = len(split)
     variance = (second / count - (first / count).square()).clamp_(min=0)
-    examples = example_indices(split.labels, 1 if task == "reconstruction" else 2)
-    described = {
-        "targets": normalise(split.images[examples], normalisation).squeeze(1),
-        "labels": split.labels[examples].to(torch.uint8),
-        "image_loss": torch.cat(losses),
-        "output_std": variance.sqrt().float().squeeze(0),
-    }
-    confusion = None
-    if task == "reconstruction":
-        described["outputs"] = reconstruct(model, split.images[examples], normalisation)
-        described["pixel_loss"] = (squared_error / count).float().squeeze(0)
-    else:
-        predicted = torch.cat(predictions)
-        described["predictions"] = predicted[examples].to(torch.uint8)
-        confusion = torch.bincount(split.labels * 10 + predicted, minlength=100).view(10, 10)
-    return {name: tensor.contiguous().cpu() for name, tensor in described.items()}, confusion
+    spread = {"image_loss": torch.cat(losses), "output_std": variance.sqrt().float().squeeze(0)}
+    if model.task == "classification":
+        return spread | {"predictions": torch.cat(predictions)}
+    return spread | {"pixel_loss": (squared_error / count).float().squeeze(0)}
 
 
 def example_indices(labels: Tensor, each: int) -> Tensor:
@@ -157,7 +148,7 @@ def example_indices(labels: Tensor, each: int) -> Tensor:
 
 
 @torch.inference_mode()
-def reconstruct(model: Model, images: Tensor, normalisation: dict) -> Tensor:
+def reconstruct(model: Model, images: Tensor, normalisation: Normalisation) -> Tensor:
     """float32 [n, 28, 28] for uint8 [n, 28, 28], in evaluation mode."""
     model.eval()
     return model(normalise(images, normalisation)).squeeze(1)

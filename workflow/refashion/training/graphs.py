@@ -7,14 +7,27 @@ replayed for every batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from refashion.training.epoch import Step, Training
+
 WARM_UP_STEPS = 3  # before a capture, as torch asks: libraries allocate and choose on first calls
 
-Step = Callable[[Tensor], None]
+
+def as_graphs(training: Training, log: Callable[[str], None]) -> Step:
+    """A training's step as CUDA graphs, or as it is, with a word about it, if it cannot be so."""
+    count, batch_size = len(training.splits["train"]), training.spec.batch_size
+    sizes = {min(batch_size, count), count % batch_size or batch_size}
+    training.model.train()
+    try:
+        return graphed(training.step, training.model, training.optimizer, sizes)
+    except RuntimeError as error:
+        log(f"no CUDA graph, so every kernel is launched by itself: {error}")
+        return training.step
 
 
 def graphed(
@@ -32,29 +45,44 @@ def graphed(
     Raises:
         RuntimeError: the step cannot be captured.
     """
-    weights = [*model.parameters(), *model.buffers()]
-    weights_before = [tensor.detach().clone() for tensor in weights]
-    state_before = {at: tensor.clone() for at, tensor in _state(optimizer)}
-    random_before = torch.cuda.get_rng_state()
-
-    device = weights[0].device
+    device = next(model.parameters()).device
     batches = {size: torch.zeros(size, dtype=torch.int64, device=device) for size in set(sizes)}
     graphs = {}
-    try:
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for batch in batches.values():
-                for _ in range(WARM_UP_STEPS):
-                    step(batch)
-        torch.cuda.current_stream().wait_stream(aside)
+    with _taken_back(model, optimizer):
+        _warm_up(step, batches.values())
         for size, batch in batches.items():
             optimizer.zero_grad(set_to_none=True)
             graphs[size] = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graphs[size]):
                 step(batch)
+
+    def replay(batch: Tensor) -> None:
+        batches[len(batch)].copy_(batch)
+        graphs[len(batch)].replay()
+
+    return replay
+
+
+def _warm_up(step: Step, batches: Iterable[Tensor]) -> None:
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for batch in batches:
+            for _ in range(WARM_UP_STEPS):
+                step(batch)
+    torch.cuda.current_stream().wait_stream(aside)
+
+
+@contextmanager
+def _taken_back(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Take back what is trained within, in place, as the graphs know the addresses."""
+    weights = [*model.parameters(), *model.buffers()]
+    weights_before = [tensor.detach().clone() for tensor in weights]
+    state_before = {at: tensor.clone() for at, tensor in _state(optimizer)}
+    random_before = torch.cuda.get_rng_state()
+    try:
+        yield
     finally:
-        # These steps have trained: take that back, in place, as the graphs know the addresses.
         with torch.no_grad():
             for tensor, before in zip(weights, weights_before, strict=True):
                 tensor.copy_(before)
@@ -64,12 +92,6 @@ def graphed(
                 else:
                     tensor.zero_()
         torch.cuda.set_rng_state(random_before)
-
-    def replay(batch: Tensor) -> None:
-        batches[len(batch)].copy_(batch)
-        graphs[len(batch)].replay()
-
-    return replay
 
 
 def _state(optimizer: torch.optim.Optimizer) -> list[tuple[tuple[int, str], Tensor]]:

@@ -318,12 +318,15 @@ def _fast(x: Tensor) -> bool:
 class Model(nn.Module):
     """An encoder and its head, and the masks they share.
 
-    Takes float32 [batch, 1, 28, 28]; gives images of that shape or logits [batch, 10].
+    Takes float32 [batch, 1, 28, 28]; gives images of that shape (``task`` reconstruction) or
+    logits [batch, 10] (classification).
     """
 
-    def __init__(self, encoder: nn.Sequential, head: nn.Sequential, masks: Masks) -> None:
+    def __init__(
+        self, encoder: nn.Sequential, head: nn.Sequential, masks: Masks, task: str
+    ) -> None:
         super().__init__()
-        self.encoder, self.head, self.masks = encoder, head, masks
+        self.encoder, self.head, self.masks, self.task = encoder, head, masks, task
         self.encoder_frozen = False
 
     def freeze_encoder(self) -> None:
@@ -351,7 +354,8 @@ def build(network: table.Network, seed: int, plain: bool = False) -> Model:
     masks = Masks(seed)
     split = len(network.encoder)
     modules = list(_modules(network, masks, plain))
-    model = Model(nn.Sequential(*modules[:split]), nn.Sequential(*modules[split:]), masks)
+    encoder, head = nn.Sequential(*modules[:split]), nn.Sequential(*modules[split:])
+    model = Model(encoder, head, masks, network.task)
     return model.to(memory_format=torch.channels_last)
 
 
