@@ -70,6 +70,16 @@ def relu_dropout_backward(gradient, y, scale, dx):
 
 
 @_jit
+def _winner(v0, v1, v2, best):
+    """Which of a window's units (0 1 / 2 3) is the best, or 4 where that is zero."""
+    winner = np.uint8(3)
+    winner = np.uint8(2) if v2 == best else winner
+    winner = np.uint8(1) if v1 == best else winner
+    winner = np.uint8(0) if v0 == best else winner
+    return winner if best > np.float32(0) else np.uint8(4)
+
+
+@_jit
 def _pool_two_rows(x, bits, threshold, scale, y, chosen):
     """One row of :func:`relu_dropout_pool`: x [2, width, channels], y [width / 2, channels]."""
     zero = np.float32(0)
@@ -85,11 +95,18 @@ def _pool_two_rows(x, bits, threshold, scale, y, chosen):
             best = max(max(max(v0, v1), max(v2, v3)), zero)
             y[j, c] = best * scale
             if chosen is not None:
-                winner = np.uint8(3)
-                winner = np.uint8(2) if v2 == best else winner
-                winner = np.uint8(1) if v1 == best else winner
-                winner = np.uint8(0) if v0 == best else winner
-                chosen[j, c] = winner if best > zero else np.uint8(4)
+                chosen[j, c] = _winner(v0, v1, v2, best)
+
+
+@_jit
+def _to_winner(gradient, winner):
+    """A window's gradient, for each of its four units."""
+    return (
+        gradient * np.float32(winner == 0),
+        gradient * np.float32(winner == 1),
+        gradient * np.float32(winner == 2),
+        gradient * np.float32(winner == 3),
+    )
 
 
 @_jit
@@ -97,11 +114,9 @@ def _unpool_two_rows(gradient, chosen, scale, dx):
     """One row of :func:`relu_dropout_pool_backward`."""
     for j in range(gradient.shape[0]):
         for c in range(gradient.shape[1]):
-            incoming, winner = gradient[j, c] * scale, chosen[j, c]
-            dx[0, 2 * j, c] = incoming * np.float32(winner == 0)
-            dx[0, 2 * j + 1, c] = incoming * np.float32(winner == 1)
-            dx[1, 2 * j, c] = incoming * np.float32(winner == 2)
-            dx[1, 2 * j + 1, c] = incoming * np.float32(winner == 3)
+            g0, g1, g2, g3 = _to_winner(gradient[j, c] * scale, chosen[j, c])
+            dx[0, 2 * j, c], dx[0, 2 * j + 1, c] = g0, g1
+            dx[1, 2 * j, c], dx[1, 2 * j + 1, c] = g2, g3
 
 
 @_jit
@@ -142,6 +157,27 @@ def relu_dropout_pool_backward(gradient, chosen, scale, dx):
 
 
 @_jit
+def _four(images, b, row, column):
+    """Four pixels side by side."""
+    return (
+        images[b, row, column],
+        images[b, row, column + 1],
+        images[b, row, column + 2],
+        images[b, row, column + 3],
+    )
+
+
+@_jit
+def _convolve(x, weight, bias, c):
+    """One output of channel c, from 3 × 3 pixels."""
+    v = bias[c]
+    v += x[0][0] * weight[0, c] + x[0][1] * weight[1, c] + x[0][2] * weight[2, c]
+    v += x[1][0] * weight[3, c] + x[1][1] * weight[4, c] + x[1][2] * weight[5, c]
+    v += x[2][0] * weight[6, c] + x[2][1] * weight[7, c] + x[2][2] * weight[8, c]
+    return v
+
+
+@_jit
 def image_conv_pool(images, weight, bias, bits, threshold, scale, y, chosen):
     """A 3 × 3 convolution of one channel, then :func:`relu_dropout_pool`, a window at a time.
 
@@ -159,47 +195,15 @@ def image_conv_pool(images, weight, bias, bits, threshold, scale, y, chosen):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 top, left = 2 * i, 2 * j
-                x00, x01, x02, x03 = (
-                    images[b, top, left],
-                    images[b, top, left + 1],
-                    images[b, top, left + 2],
-                    images[b, top, left + 3],
-                )
-                x10, x11, x12, x13 = (
-                    images[b, top + 1, left],
-                    images[b, top + 1, left + 1],
-                    images[b, top + 1, left + 2],
-                    images[b, top + 1, left + 3],
-                )
-                x20, x21, x22, x23 = (
-                    images[b, top + 2, left],
-                    images[b, top + 2, left + 1],
-                    images[b, top + 2, left + 2],
-                    images[b, top + 2, left + 3],
-                )
-                x30, x31, x32, x33 = (
-                    images[b, top + 3, left],
-                    images[b, top + 3, left + 1],
-                    images[b, top + 3, left + 2],
-                    images[b, top + 3, left + 3],
-                )
+                x0 = _four(images, b, top, left)
+                x1 = _four(images, b, top + 1, left)
+                x2 = _four(images, b, top + 2, left)
+                x3 = _four(images, b, top + 3, left)
                 for c in range(y.shape[3]):
-                    w00, w01, w02 = weight[0, c], weight[1, c], weight[2, c]
-                    w10, w11, w12 = weight[3, c], weight[4, c], weight[5, c]
-                    w20, w21, w22 = weight[6, c], weight[7, c], weight[8, c]
-                    v0 = v1 = v2 = v3 = bias[c]
-                    v0 += x00 * w00 + x01 * w01 + x02 * w02
-                    v0 += x10 * w10 + x11 * w11 + x12 * w12
-                    v0 += x20 * w20 + x21 * w21 + x22 * w22
-                    v1 += x01 * w00 + x02 * w01 + x03 * w02
-                    v1 += x11 * w10 + x12 * w11 + x13 * w12
-                    v1 += x21 * w20 + x22 * w21 + x23 * w22
-                    v2 += x10 * w00 + x11 * w01 + x12 * w02
-                    v2 += x20 * w10 + x21 * w11 + x22 * w12
-                    v2 += x30 * w20 + x31 * w21 + x32 * w22
-                    v3 += x11 * w00 + x12 * w01 + x13 * w02
-                    v3 += x21 * w10 + x22 * w11 + x23 * w12
-                    v3 += x31 * w20 + x32 * w21 + x33 * w22
+                    v0 = _convolve((x0[:3], x1[:3], x2[:3]), weight, bias, c)
+                    v1 = _convolve((x0[1:], x1[1:], x2[1:]), weight, bias, c)
+                    v2 = _convolve((x1[:3], x2[:3], x3[:3]), weight, bias, c)
+                    v3 = _convolve((x1[1:], x2[1:], x3[1:]), weight, bias, c)
                     if bits is not None:
                         v0 *= np.float32(bits[b, top, left, c] >= threshold)
                         v1 *= np.float32(bits[b, top, left + 1, c] >= threshold)
@@ -208,11 +212,7 @@ def image_conv_pool(images, weight, bias, bits, threshold, scale, y, chosen):
                     best = max(max(max(v0, v1), max(v2, v3)), zero)
                     y[b, i, j, c] = best * scale
                     if chosen is not None:
-                        winner = np.uint8(3)
-                        winner = np.uint8(2) if v2 == best else winner
-                        winner = np.uint8(1) if v1 == best else winner
-                        winner = np.uint8(0) if v0 == best else winner
-                        chosen[b, i, j, c] = winner if best > zero else np.uint8(4)
+                        chosen[b, i, j, c] = _winner(v0, v1, v2, best)
 
 
 @_jit
@@ -237,36 +237,13 @@ def image_conv_pool_backward(gradient, chosen, scale, images, dweight, dbias):
         for i in range(gradient.shape[1]):
             for j in range(gradient.shape[2]):
                 top, left = 2 * i, 2 * j
-                x00, x01, x02, x03 = (
-                    images[b, top, left],
-                    images[b, top, left + 1],
-                    images[b, top, left + 2],
-                    images[b, top, left + 3],
-                )
-                x10, x11, x12, x13 = (
-                    images[b, top + 1, left],
-                    images[b, top + 1, left + 1],
-                    images[b, top + 1, left + 2],
-                    images[b, top + 1, left + 3],
-                )
-                x20, x21, x22, x23 = (
-                    images[b, top + 2, left],
-                    images[b, top + 2, left + 1],
-                    images[b, top + 2, left + 2],
-                    images[b, top + 2, left + 3],
-                )
-                x30, x31, x32, x33 = (
-                    images[b, top + 3, left],
-                    images[b, top + 3, left + 1],
-                    images[b, top + 3, left + 2],
-                    images[b, top + 3, left + 3],
-                )
+                x00, x01, x02, x03 = _four(images, b, top, left)
+                x10, x11, x12, x13 = _four(images, b, top + 1, left)
+                x20, x21, x22, x23 = _four(images, b, top + 2, left)
+                x30, x31, x32, x33 = _four(images, b, top + 3, left)
                 for c in range(channels):
-                    incoming, winner = gradient[b, i, j, c] * scale, chosen[b, i, j, c]
-                    g0 = incoming * np.float32(winner == 0)
-                    g1 = incoming * np.float32(winner == 1)
-                    g2 = incoming * np.float32(winner == 2)
-                    g3 = incoming * np.float32(winner == 3)
+                    incoming = gradient[b, i, j, c] * scale
+                    g0, g1, g2, g3 = _to_winner(incoming, chosen[b, i, j, c])
                     sums[0, c] += g0 * x00 + g1 * x01 + g2 * x10 + g3 * x11
                     sums[1, c] += g0 * x01 + g1 * x02 + g2 * x11 + g3 * x12
                     sums[2, c] += g0 * x02 + g1 * x03 + g2 * x12 + g3 * x13
