@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "*cache*", ".pytest*")
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".snakemake", "*cache*", ".pytest*")
 SEEDS = (0, 1)
 SMOKE = ("--config", "scale=smoke", f"seeds={SEEDS[0]},{SEEDS[1]}")
 
@@ -59,8 +59,19 @@ class Checkout:
 
 def new_checkout(folder: Path) -> Checkout:
     """A copy without any results."""
-    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
+    copy_without_results(ROOT, folder, NOT_COPIED)
     return Checkout(folder)
+
+
+def copy_without_results(
+    source: Path, folder: Path, ignore: Callable[[str, list[str]], set[str]] = lambda *_: set()
+) -> None:
+    """Copy a checkout without its folder ``results``; the library has a room of that name."""
+    shutil.copytree(
+        source,
+        folder,
+        ignore=lambda at, names: ignore(at, names) | ({"results"} if Path(at) == source else set()),
+    )
 
 
 def add_example(checkout: Checkout, key: str) -> Path:

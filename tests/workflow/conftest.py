@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from checkout import Checkout, new_checkout
+from checkout import Checkout, copy_without_results, new_checkout
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def finished(tmp_path_factory) -> Checkout:
 def copy_of_finished(finished, tmp_path) -> Checkout:
     """A finished checkout for one test to change; results are links, as jobs make new files."""
     folder = tmp_path / "refashion"
-    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("results"))
+    copy_without_results(finished.folder, folder)
     shutil.copytree(finished.path("results"), folder / "results", copy_function=os.link)
     return Checkout(folder)
 
