@@ -27,9 +27,9 @@ def _config(arguments: argparse.Namespace) -> Config:
 
 
 def fetch_dataset(arguments: argparse.Namespace) -> None:
-    from refashion.training import dataset
+    from refashion.training import sources
 
-    dataset.fetch(arguments.sources, arguments.folder or None, arguments.out)
+    sources.fetch(arguments.sources, arguments.folder or None, arguments.out)
 
 
 def schema(arguments: argparse.Namespace) -> None:
