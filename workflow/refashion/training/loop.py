@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from math import inf, isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,9 +26,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from refashion import TRAINING_MODULES
 from refashion.errors import UserError
-from refashion.paper.rows import Row
+from refashion.imports import closure
 from refashion.training import networks
 from refashion.training.dataset import Dataset
 from refashion.training.evaluation import (
@@ -41,6 +41,10 @@ from refashion.training.evaluation import (
 )
 from refashion.training.graphs import Step, graphed
 from refashion.training.networks import Model
+
+if TYPE_CHECKING:
+    # A row comes as data: how papers are read and checked decides nothing here.
+    from refashion.paper.rows import Row
 
 METRICS_SCHEMA = 2
 ALL_TRAINING_IMAGES = 60_000  # what a row's split is counted in
@@ -265,10 +269,9 @@ def _kept_epoch(history: list[dict], keep: str | int) -> int:
 
 def code_sha256() -> str:
     """Hash of the modules that decide what a training computes."""
-    folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for name in TRAINING_MODULES:
-        digest.update((folder / f"{name}.py").read_bytes())
+    for file in closure("training.loop"):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
