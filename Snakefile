@@ -44,6 +44,9 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
+        # What is made of a run can outlive it: one that was begun anew, and failed. So here and at
+        # every target that speaks of runs these are inputs themselves.
+        runs(ROWS, "metrics.json"),
         expand(f"{RESULTS}/report.{{format}}", format=FORMATS),
         f"{RESULTS}/scorecard.json",
 

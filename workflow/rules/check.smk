@@ -22,6 +22,7 @@ rule check:
     input:
         comparable,
         # It comes after all runs, summaries and evidence.
+        runs=runs(ROWS, "metrics.json"),
         card=f"{RESULTS}/scorecard.json",
         repeated=expand(
             f"{FIRST}{{again}}/{{file}}.safetensors",

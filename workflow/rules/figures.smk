@@ -50,6 +50,7 @@ for paper in PAPERS:
             name:
                 f"draw_verdicts_{paper.key}"
             input:
+                runs=runs(paper.rows, "metrics.json"),
                 summaries=summaries(paper.rows),
                 code=library("judging.numbers", "report.figures.verdicts"),
             output:

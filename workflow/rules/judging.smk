@@ -82,6 +82,7 @@ for paper in PAPERS:
 
 rule scorecard:
     input:
+        runs=runs(ROWS, "metrics.json"),
         summaries=summaries(ROWS),
         evidence=evidence(PAPERS, "findings", "claims"),
         code=library("judging.scorecard", "report.figures.scorecard"),

@@ -22,6 +22,7 @@ for document, covered in DOCUMENTS.items():
         name:
             f"report{suffix}"
         input:
+            runs=runs(rows, "metrics.json"),
             summaries=summaries(rows),
             evidence=evidence(covered, "levels", "findings", "claims"),
             card=card,
@@ -73,11 +74,12 @@ for paper in PAPERS:
         name:
             paper.key
         input:
+            runs(paper.rows, "metrics.json"),
             expand(f"{RESULTS}/{paper.key}.{{format}}", format=FORMATS),
 
     rule:
         name:
-            f"reference_{paper.key}"
+            f"keep_{paper.key}"
         input:
             summaries=summaries(paper.rows),
             runs=runs(paper.rows, "metrics.json", "history.csv"),
@@ -104,7 +106,15 @@ for paper in PAPERS:
             " --seeds {params.seeds} --margins {MARGINS:q} --out {output.table}"
             " > {log} 2>&1"
 
+    rule:
+        name:
+            f"reference_{paper.key}"
+        input:
+            runs(paper.rows, "metrics.json"),
+            f"{REFERENCE}/{paper.key}.csv",
+
 
 rule reference:
     input:
+        runs(ROWS, "metrics.json"),
         [f"{REFERENCE}/{paper.key}.csv" for paper in PAPERS],

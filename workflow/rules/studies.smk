@@ -2,7 +2,7 @@
 # trained by the rules of training.smk, and nothing but the targets here asks for them.
 
 STUDIED = [paper for paper in PAPERS if paper.studies]
-COMPARED = {paper.key: readings.needed_rows(paper) for paper in STUDIED}
+COMPARED_ROWS = [row for paper in STUDIED for row in readings.needed_rows(paper)]
 STUDIES_DRAWN = [
     f"{RESULTS}/figures/{paper.key}/{study.assumption}"
     for paper in STUDIED
@@ -11,7 +11,7 @@ STUDIES_DRAWN = [
 
 
 for paper in STUDIED:
-    rows = COMPARED[paper.key]
+    rows = readings.needed_rows(paper)
     (compared,) = evidence([paper], "studies")
 
     rule:
@@ -77,13 +77,15 @@ for paper in STUDIED:
             name:
                 f"{paper.key}_{study.assumption}"
             input:
+                runs(varied, "metrics.json"),
                 summaries(varied),
 
 
 rule report_studies:
     input:
         compared=evidence(STUDIED, "studies"),
-        summaries=summaries(row for rows in COMPARED.values() for row in rows),
+        runs=runs(COMPARED_ROWS, "metrics.json"),
+        summaries=summaries(COMPARED_ROWS),
         figures=[f"{figure}.svg" for figure in STUDIES_DRAWN],
         templates=TEMPLATES,
         code=library("report.studies", "results.provenance"),
@@ -126,10 +128,11 @@ rule pdf_studies:
 
 rule studies:
     input:
+        runs(COMPARED_ROWS, "metrics.json"),
         expand(f"{RESULTS}/studies.{{format}}", format=FORMATS),
 
 
-rule reference_studies:
+rule keep_studies:
     input:
         compared=evidence(STUDIED, "studies"),
         runs=runs(STUDY_ROWS, "metrics.json", "history.csv"),
@@ -149,3 +152,9 @@ rule reference_studies:
     shell:
         "(mkdir -p {output} && tar -C {params.results} -c {params.kept} | tar -C {output} -x)"
         " > {log} 2>&1"
+
+
+rule reference_studies:
+    input:
+        runs(STUDY_ROWS, "metrics.json"),
+        f"{REFERENCE}/studies",

@@ -105,6 +105,5 @@ for row in ROWS + STUDY_ROWS:
             name:
                 target
             input:
-                # A summary can outlive a run: one that was begun anew, and failed.
                 runs([row], "metrics.json"),
                 summaries([row]),
