@@ -1,10 +1,22 @@
 # The report, of all papers and of each alone: as one HTML page, as LaTeX and, with latexmk, as PDF.
 # And the reference: what is kept in git of all that was measured.
 
-# All of them, also of the studies: they share their layout.
-TEMPLATES = sorted(map(str, Path("report/templates").glob("*.j2")))
+import re
+
 # What a page says of the configuration.
 STATED = [SCALE, SEEDS, EPOCHS, repr(CONFIG.margins)]
+
+
+def templates(document):
+    """The templates of a document in both formats, with all that they extend, include or import."""
+    found, waiting = set(), [f"{document}.html.j2", f"{document}.tex.j2"]
+    while waiting:
+        file = Path("report/templates", waiting.pop())
+        if file.as_posix() not in found:
+            found.add(file.as_posix())
+            uses = r'(?:{%|BLOCK{)[-+]? *(?:extends|include|import|from) +"(.+?)"'
+            waiting += re.findall(uses, file.read_text(encoding="utf-8"))
+    return sorted(found)
 
 
 for document, covered in DOCUMENTS.items():
@@ -27,7 +39,7 @@ for document, covered in DOCUMENTS.items():
             evidence=evidence(covered, "levels", "findings", "claims"),
             card=card,
             figures=[f"{RESULTS}/figures/{name}.svg" for name in drawn],
-            templates=TEMPLATES,
+            templates=templates("report"),
             code=library("report.page", "results.provenance"),
         output:
             html=f"{RESULTS}/{document}.html",

@@ -87,7 +87,7 @@ rule report_studies:
         runs=runs(COMPARED_ROWS, "metrics.json"),
         summaries=summaries(COMPARED_ROWS),
         figures=[f"{figure}.svg" for figure in STUDIES_DRAWN],
-        templates=TEMPLATES,
+        templates=templates("studies"),
         code=library("report.studies", "results.provenance"),
     output:
         html=f"{RESULTS}/studies.html",

@@ -44,7 +44,7 @@ from refashion.training.networks import Model
 
 if TYPE_CHECKING:
     # A row comes as data: how papers are read and checked decides nothing here.
-    from refashion.paper.rows import Row
+    from refashion.paper.spec import Row
 
 METRICS_SCHEMA = 2
 ALL_TRAINING_IMAGES = 60_000  # what a row's split is counted in
