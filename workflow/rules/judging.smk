@@ -15,7 +15,7 @@ for paper in PAPERS:
             # Published numbers are of all images, however few are trained on.
             published=ancient("results/dataset/paper.safetensors"),
             published_checksum="results/dataset/paper.sha256",
-            code=library("judging.levels", "paper.layers"),
+            code=library("judging.levels", "training.dataset", "paper.layers"),
         output:
             f"{folder}/levels.json",
         log:

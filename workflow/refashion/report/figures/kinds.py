@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from refashion.paper.figures import Figure as Exhibit
 from refashion.report.figures import charts, images, matrices
 from refashion.report.figures.shared import write
+
+if TYPE_CHECKING:
+    from refashion.paper.figures import Figure as Exhibit
 
 # Each makes a Figure from a paper, an entry of its figures, the folder of results and the seeds.
 KINDS = {
