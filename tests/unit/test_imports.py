@@ -1,12 +1,16 @@
 """Which files a module runs, on a package of a few lines, and on the library itself."""
 
 import importlib.util
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from refashion import imports
 
+ROOT = Path(__file__).parents[2]
 FILES = {
     "__init__.py": "",
     "alone.py": "import json\nfrom pathlib import Path\n",
@@ -73,3 +77,19 @@ def test_what_trains_is_its_room_and_the_layers_and_no_reader_of_papers():
         "__init__.py",
         "layers.py",
     }
+
+
+def test_an_import_from_a_room_above_fails_the_contract_by_its_name(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(imports.PACKAGE, tmp_path / "refashion")
+    with (tmp_path / "refashion/judging/numbers.py").open("a", encoding="utf-8") as file:
+        file.write("\n\nfrom refashion.report import page\n")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "refashion.judging.numbers -> refashion.report.page" in done.stdout
