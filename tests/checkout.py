@@ -1,5 +1,7 @@
 """Copies of this project in which the real Snakefile runs on a small piece of the real data."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
@@ -10,20 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "*cache*", ".pytest*")
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".snakemake", "*cache*", ".pytest*")
 SEEDS = (0, 1)
+EXAMPLE = "example2024"
 SMOKE = ("--config", "scale=smoke", f"seeds={SEEDS[0]},{SEEDS[1]}")
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the project with results of its own."""
+    """A copy of the project with results of its own, and the configuration that it is run with."""
 
     folder: Path
+    config: tuple[str, ...] = SMOKE
 
     def snakemake(self, *arguments: str, fails: bool = False) -> str:
         """Run snakemake here at smoke scale; return what it printed, in one string."""
-        command = [sys.executable, "-m", "snakemake", *SMOKE, *arguments]
+        command = [sys.executable, "-m", "snakemake", *self.config, *arguments]
         # A profile that the user has for other workflows is no part of the test.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
         done = subprocess.run(
@@ -39,12 +43,24 @@ class Checkout:
 
     def planned(self, *targets: str) -> set[str]:
         """The rules that a run would execute now."""
-        printed = self.snakemake("--dry-run", "--", *targets)
-        return {
-            line.removeprefix("localrule ").removeprefix("rule ").removesuffix(":")
-            for line in printed.splitlines()
-            if line.startswith(("rule ", "localrule ")) and line.endswith(":")
-        }
+        return {job["rule"] for job in self.jobs("--", *targets)}
+
+    def jobs(self, *arguments: str) -> list[dict[str, str]]:
+        """The jobs that a run would execute now: ``rule``, ``input``, ``log``, ``reason`` …"""
+        found: list[dict[str, str]] = []
+        for line in self.snakemake("--dry-run", *arguments).splitlines():
+            if line.startswith(("rule ", "localrule ")) and line.endswith(":"):
+                found.append({"rule": line.split(" ")[1].removesuffix(":")})
+            elif found and line.startswith("    ") and ": " in line:
+                key, _, value = line.strip().partition(": ")
+                found[-1].setdefault(key, value)
+        return found
+
+    def copy(self, folder: Path) -> Checkout:
+        """Another such checkout, to change; its results are links, as jobs make new files."""
+        copy_without_results(self.folder, folder)
+        shutil.copytree(self.path("results"), folder / "results", copy_function=os.link)
+        return Checkout(folder, self.config)
 
     def path(self, relative: str) -> Path:
         return self.folder / relative
@@ -57,16 +73,33 @@ class Checkout:
         file.write_text(after, encoding="utf-8")
 
 
-def new_checkout(folder: Path) -> Checkout:
+def new_checkout(folder: Path, config: tuple[str, ...] = SMOKE) -> Checkout:
     """A copy without any results."""
-    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
-    return Checkout(folder)
+    copy_without_results(ROOT, folder, NOT_COPIED)
+    return Checkout(folder, config)
 
 
-def add_example(checkout: Checkout, key: str) -> Path:
-    """Write the paper that workflow/papers/README.md shows, its YAML blocks put together."""
+def copy_without_results(
+    source: Path, folder: Path, ignore: Callable[[str, list[str]], set[str]] = lambda *_: set()
+) -> None:
+    """Copy a checkout without its folder ``results``; the library has a room of that name."""
+    shutil.copytree(
+        source,
+        folder,
+        ignore=lambda at, names: ignore(at, names) | ({"results"} if Path(at) == source else set()),
+    )
+
+
+def new_example(folder: Path) -> Checkout:
+    """A copy with the paper that workflow/papers/README.md shows, its YAML blocks put together.
+
+    It is run alone and with one seed.
+    """
+    checkout = new_checkout(
+        folder, ("--config", "scale=smoke", f"papers={EXAMPLE}", f"seeds={SEEDS[0]}")
+    )
     readme = (ROOT / "workflow/papers/README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```yaml\n(.*?)^```$", readme, flags=re.DOTALL | re.MULTILINE)
-    file = checkout.path(f"workflow/papers/{key}.yaml")
+    file = checkout.path(f"workflow/papers/{EXAMPLE}.yaml")
     file.write_text("\n".join(blocks), encoding="utf-8")
-    return file
+    return checkout

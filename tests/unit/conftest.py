@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from hypothesis import settings
-from refashion.training import dataset
+from refashion.training import sources
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None)
@@ -23,5 +23,5 @@ def small_numbers_are_not_flushed_to_zero_for_the_next_test():
 def whole(tmp_path_factory):
     """The tensor file, from whichever source this machine has."""
     out = tmp_path_factory.mktemp("whole") / "paper.safetensors"
-    dataset.fetch(["system", "torchvision", "debian"], None, out)
+    sources.fetch(["system", "torchvision", "debian"], None, out)
     return out

@@ -507,7 +507,7 @@ def write_results(
     """All that a report is made of; ``diverged`` maps (row id, seed) to an epoch."""
     from refashion.judging import numbers as evidence
     from refashion.judging.claims.verdicts import evaluate
-    from refashion.report import figures
+    from refashion.report.figures import kinds, verdicts
 
     targets: dict[str, dict[str, float]] = {}
     for table in paper.tables:
@@ -533,10 +533,10 @@ def write_results(
     if numbers := evidence.published_numbers(paper, summaries, margins()):
         stem = results_root / "figures" / f"{paper.key}-verdicts"
         outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
-        figures.draw_verdicts(paper.key, numbers, scale, *outs)
+        verdicts.draw(paper.key, numbers, scale, *outs)
     for figure in paper.figures:
         stem = results_root / "figures" / paper.key / figure.id
-        figures.draw(
+        kinds.draw(
             paper,
             figure,
             results_root,
@@ -550,11 +550,11 @@ def write_results(
 def write_scorecard(papers: list, results_root: Path, config: Config, scale: str = "paper") -> dict:
     """The scorecard of papers whose results are there, with its picture."""
     from refashion.judging import scorecard
-    from refashion.report import figures
+    from refashion.report.figures import scorecard as picture
 
     grades = {p.key: scorecard.grade_paper(p, results_root, config.margins) for p in papers}
     card = scorecard.make_card(grades, scale, dict.fromkeys(grades, config.seeds))
     (results_root / "scorecard.json").write_text(json.dumps(card))
     stem = results_root / "figures" / "scorecard"
-    figures.draw_scorecard(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
+    picture.draw(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
     return card

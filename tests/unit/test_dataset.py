@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from refashion.errors import UserError
-from refashion.training import dataset
+from refashion.training import dataset, sources
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -68,7 +68,7 @@ def refusal(folder: Path, tmp_path: Path, *later_sources: str) -> str:
     """The message with which a folder's files are refused; nothing may be written."""
     out = tmp_path / "out" / "paper.safetensors"
     with pytest.raises(UserError) as refused:
-        dataset.fetch(["folder", *later_sources], str(folder), out)
+        sources.fetch(["folder", *later_sources], str(folder), out)
     assert not out.parent.exists()
     return str(refused.value)
 
@@ -102,7 +102,7 @@ def test_checksum_beside_the_tensor_file_is_its_sha256(whole):
 
 def test_plain_files_give_the_same_bytes_as_any_other_source(whole, plain, tmp_path):
     out = tmp_path / "paper.safetensors"
-    dataset.fetch(["folder"], str(plain), out)
+    sources.fetch(["folder"], str(plain), out)
     assert out.read_bytes() == whole.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["paper.safetensors", "paper.sha256"]
 
@@ -114,7 +114,7 @@ def test_gz_and_plain_files_may_stand_side_by_side(whole, folder, tmp_path):
         (folder / f"{name}.gz").write_bytes(compressed)
         (folder / name).unlink()
     out = tmp_path / "paper.safetensors"
-    dataset.fetch(["folder"], str(folder), out)
+    sources.fetch(["folder"], str(folder), out)
     assert out.read_bytes() == whole.read_bytes()
 
 
@@ -122,7 +122,7 @@ def test_gz_name_on_a_file_decompressed_on_the_way_does_no_harm(whole, folder, t
     for name in NAMES.values():
         (folder / name).rename(folder / f"{name}.gz")
     out = tmp_path / "paper.safetensors"
-    dataset.fetch(["folder"], str(folder), out)
+    sources.fetch(["folder"], str(folder), out)
     assert out.with_suffix(".sha256").read_text() == whole.with_suffix(".sha256").read_text()
 
 
@@ -200,27 +200,27 @@ def test_file_that_may_not_be_read_is_named(folder, tmp_path, monkeypatch):
 
 
 def test_wrong_files_are_not_passed_over_for_a_later_source(folder, plain, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SYSTEM_FOLDER", plain)
+    monkeypatch.setattr(sources, "SYSTEM_FOLDER", plain)
     replace(folder / NAMES["test_labels"], b"")
     assert "found e3b0c44298fc" in refusal(folder, tmp_path, "system")
 
 
 def test_source_without_files_is_passed_over_and_logged(plain, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SYSTEM_FOLDER", plain)
+    monkeypatch.setattr(sources, "SYSTEM_FOLDER", plain)
     lines, absent, out = [], tmp_path / "absent", tmp_path / "paper.safetensors"
-    dataset.fetch(["folder", "system"], str(absent), out, log=lines.append)
+    sources.fetch(["folder", "system"], str(absent), out, log=lines.append)
     assert lines[0] == f"source folder: {absent}: has none of the four files"
     assert lines[1].startswith("source system: has Fashion-MNIST")
     assert out.exists()
 
 
 def test_no_source_answering_lists_every_source_and_the_ways_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SYSTEM_FOLDER", tmp_path / "absent")
+    monkeypatch.setattr(sources, "SYSTEM_FOLDER", tmp_path / "absent")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "absent" / "python"))
     put_on_path(monkeypatch, tmp_path / "bin", apt_get="echo E: Unable to locate it >&2; exit 100")
     out = tmp_path / "out" / "paper.safetensors"
     with pytest.raises(UserError) as refused:
-        dataset.fetch(["folder", "system", "torchvision", "debian"], None, out)
+        sources.fetch(["folder", "system", "torchvision", "debian"], None, out)
     message = str(refused.value)
     assert "  folder: dataset.folder is not set in config.yaml\n" in message
     assert f"  system: {tmp_path / 'absent'}: has none of the four files\n" in message
@@ -235,7 +235,7 @@ def test_no_source_answering_lists_every_source_and_the_ways_out(tmp_path, monke
 def test_machine_without_apt_is_told_so(tmp_path, monkeypatch):
     put_on_path(monkeypatch, tmp_path / "bin")
     with pytest.raises(UserError, match="debian: apt-get: No such file or directory"):
-        dataset.fetch(["debian"], None, tmp_path / "paper.safetensors")
+        sources.fetch(["debian"], None, tmp_path / "paper.safetensors")
 
 
 def test_debian_package_is_unpacked_without_being_installed(whole, plain, tmp_path, monkeypatch):
@@ -248,23 +248,23 @@ def test_debian_package_is_unpacked_without_being_installed(whole, plain, tmp_pa
         f"&& ln -s {plain} usr/share/datasets/fashion-mnist",
     )
     out = tmp_path / "paper.safetensors"
-    dataset.fetch(["debian"], None, out)
+    sources.fetch(["debian"], None, out)
     assert out.read_bytes() == whole.read_bytes()
 
 
 def test_mirror_that_never_speaks_is_given_up_with_the_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(sources, "SILENCE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("http_proxy", "http://{}:{}".format(*silent.getsockname()))
         with pytest.raises(UserError, match=r"torchvision: torchvision failed: .*timed out"):
-            dataset.fetch(["torchvision"], None, tmp_path / "paper.safetensors")
+            sources.fetch(["torchvision"], None, tmp_path / "paper.safetensors")
 
 
 def test_download_without_end_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "DOWNLOAD_SECONDS", 0.2)
+    monkeypatch.setattr(sources, "DOWNLOAD_SECONDS", 0.2)
     put_on_path(monkeypatch, tmp_path / "bin", apt_get="exec /bin/sleep 60")
     with pytest.raises(UserError, match=r"debian: apt-get: not done after 0\.2 s"):
-        dataset.fetch(["debian"], None, tmp_path / "paper.safetensors")
+        sources.fetch(["debian"], None, tmp_path / "paper.safetensors")
 
 
 def test_mirror_is_read_where_torchvision_leaves_its_files(whole, plain, tmp_path, monkeypatch):
@@ -279,14 +279,14 @@ def test_mirror_is_read_where_torchvision_leaves_its_files(whole, plain, tmp_pat
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     out = tmp_path / "paper.safetensors"
-    dataset.fetch(["torchvision"], None, out)
+    sources.fetch(["torchvision"], None, out)
     assert out.read_bytes() == whole.read_bytes()
 
 
-@pytest.mark.parametrize("sources", [["folder", "sytem"], []], ids=["unknown", "none"])
-def test_sources_that_cannot_work_are_refused(tmp_path, sources):
+@pytest.mark.parametrize("named", [["folder", "sytem"], []], ids=["unknown", "none"])
+def test_sources_that_cannot_work_are_refused(tmp_path, named):
     with pytest.raises(UserError, match=r"sytem is not one of folder, system|sources is empty"):
-        dataset.fetch(sources, None, tmp_path / "paper.safetensors")
+        sources.fetch(named, None, tmp_path / "paper.safetensors")
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3], ids=["sha256 unwritten", "neither", "first placed"])
@@ -320,7 +320,7 @@ def test_failed_fetch_keeps_the_file_that_was_there(tmp_path):
     out = tmp_path / "paper.safetensors"
     out.write_bytes(b"from before")
     with pytest.raises(UserError):
-        dataset.fetch(["folder"], None, out)
+        sources.fetch(["folder"], None, out)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"from before"]
 
 

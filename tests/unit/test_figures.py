@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
-from refashion.report import figures
-from refashion.report.figures import charts, matrices
+from refashion.report.figures import charts, kinds, matrices, shared
 from safetensors.numpy import load_file, save_file
 
 SEEDS = (0, 1)
@@ -82,7 +81,7 @@ def results(tmp_path_factory):
 
 
 def draw(figure, results, out, seeds=SEEDS, scale="paper", paper=PAPER):
-    figures.draw(paper, figure, results, seeds, out / "f.svg", out / "f.pdf", scale)
+    kinds.draw(paper, figure, results, seeds, out / "f.svg", out / "f.pdf", scale)
     return (out / "f.svg").read_bytes(), (out / "f.pdf").read_bytes()
 
 
@@ -99,7 +98,7 @@ def said(figure, results, out, **how) -> str:
 
 
 def test_there_is_a_figure_of_every_kind_here():
-    assert {figure.kind for figure in PAPER.figures} == set(figures.KINDS)
+    assert {figure.kind for figure in PAPER.figures} == set(kinds.KINDS)
 
 
 @pytest.mark.parametrize("figure", PAPER.figures, ids=list(FIGURES))
@@ -120,7 +119,7 @@ def test_a_missing_run_is_noted_by_the_name_that_the_figure_has_for_it(figure, r
 
 @pytest.mark.parametrize("figure", PAPER.figures, ids=list(FIGURES))
 def test_smoke_runs_are_marked(figure, results, tmp_path):
-    assert figures.SMOKE_MARK in said(figure, results, tmp_path, scale="smoke")
+    assert shared.SMOKE_MARK in said(figure, results, tmp_path, scale="smoke")
 
 
 def test_figures_share_no_ids(results, tmp_path):
@@ -143,7 +142,7 @@ def test_drawing_leaves_matplotlibs_settings_alone(results, tmp_path):
 
 
 def axes_of(figure, results, seeds=SEEDS):
-    drawn = figures.KINDS[figure.kind](PAPER, figure, results, list(seeds))
+    drawn = kinds.KINDS[figure.kind](PAPER, figure, results, list(seeds))
     return drawn.axes[0]
 
 
@@ -151,7 +150,7 @@ def test_curves_of_one_row_have_a_colour_for_each_series(results, tmp_path):
     words = said(FIGURES["curves"], results, tmp_path)
     assert "wide, training" in words and "wide, validation" in words
     assert "Epoch" in words and "Loss, mean of batches" in words
-    assert figures.SMOKE_MARK not in words
+    assert shared.SMOKE_MARK not in words
     training, validation = axes_of(FIGURES["curves"], results).lines
     assert training.get_color() != validation.get_color()
     assert training.get_linestyle() == validation.get_linestyle() == "-"

@@ -17,9 +17,9 @@ from refashion.judging.studies import Measured, closest, compare, distances, fli
 from refashion.paper import papers
 from refashion.paper import studies as readings
 from refashion.paper.spec import Encoder
-from refashion.report import figures
 from refashion.report import page as reporting
 from refashion.report import studies as document
+from refashion.report.figures import readings as drawn_readings
 from refashion.results.run import Run
 from refashion.results.summary import statistics
 
@@ -698,9 +698,9 @@ def rendered(paper, tmp_path) -> tuple[str, str]:
     for study in found:
         stem = root / "figures" / paper.key / study["assumption"]
         outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
-        figures.draw_study(paper.key, study, "paper", *outs)
+        drawn_readings.draw(paper.key, study, "paper", *outs)
         before = outs[0].read_bytes()
-        figures.draw_study(paper.key, study, "paper", *outs)
+        drawn_readings.draw(paper.key, study, "paper", *outs)
         assert outs[0].read_bytes() == before
     run = {"commit": None, "dirty": False, "versions": {}, "platform": "Linux", "cores": 2}
     context = document.build_context(config, [paper], root, "paper", run | {"date": "2026-01-02"})

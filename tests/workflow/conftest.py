@@ -1,10 +1,7 @@
 """The real Snakefile at smoke scale, in copies of this checkout."""
 
-import os
-import shutil
-
 import pytest
-from checkout import Checkout, new_checkout
+from checkout import Checkout, new_checkout, new_example
 
 
 @pytest.fixture(scope="session")
@@ -17,11 +14,24 @@ def finished(tmp_path_factory) -> Checkout:
 
 @pytest.fixture
 def copy_of_finished(finished, tmp_path) -> Checkout:
-    """A finished checkout for one test to change; results are links, as jobs make new files."""
-    folder = tmp_path / "refashion"
-    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("results"))
-    shutil.copytree(finished.path("results"), folder / "results", copy_function=os.link)
-    return Checkout(folder)
+    """A finished checkout for one test to change."""
+    return finished.copy(tmp_path / "refashion")
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory) -> Checkout:
+    """The example paper with all that is ever made of one; logs tell what jobs imported too."""
+    checkout = new_example(tmp_path_factory.mktemp("studied") / "refashion")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+        checkout.snakemake("--cores", "2", "--", "all", "studies", "reference")
+    return checkout
+
+
+@pytest.fixture
+def copy_of_studied(studied, tmp_path) -> Checkout:
+    """The same for one test to change."""
+    return studied.copy(tmp_path / "refashion")
 
 
 @pytest.fixture

@@ -9,22 +9,20 @@ import json
 import re
 
 import pytest
-from checkout import Checkout, add_example, new_checkout
+from checkout import EXAMPLE as KEY
+from checkout import SEEDS, Checkout, new_example
 from refashion.paper import papers
 from safetensors.numpy import load_file
 
-KEY = "example2024"
-SEED = 0
+SEED = SEEDS[0]
 RESULTS = "results/smoke"
 
 
 @pytest.fixture(scope="module")
 def sixth(tmp_path_factory) -> Checkout:
     """A checkout with this one paper run, at smoke scale and with one seed."""
-    checkout = new_checkout(tmp_path_factory.mktemp("sixth") / "refashion")
-    add_example(checkout, KEY)
-    config = ("--config", f"papers={KEY}", "scale=smoke", f"seeds={SEED}")
-    checkout.snakemake("--cores", "2", *config)
+    checkout = new_example(tmp_path_factory.mktemp("sixth") / "refashion")
+    checkout.snakemake("--cores", "2")
     return checkout
 
 

@@ -9,24 +9,13 @@ import json
 import re
 
 import pytest
-from checkout import Checkout, add_example, new_checkout
+from checkout import EXAMPLE as KEY
 from refashion.paper import papers
 from refashion.paper.studies import Study
 from safetensors.numpy import load_file
 
-KEY = "example2024"
 RESULTS = "results/smoke"
-CONFIG = ("--config", f"papers={KEY}", "scale=smoke", "seeds=0")
 TRAINED = {"autoencoder-no-dropout", "reused-no-dropout"}
-
-
-@pytest.fixture(scope="module")
-def studied(tmp_path_factory) -> Checkout:
-    """A checkout in which the studies of this paper were run, and nothing else."""
-    checkout = new_checkout(tmp_path_factory.mktemp("studied") / "refashion")
-    add_example(checkout, KEY)
-    checkout.snakemake("--cores", "2", *CONFIG, "--", "studies")
-    return checkout
 
 
 @pytest.fixture(scope="module")
@@ -74,25 +63,25 @@ def test_what_reuses_an_encoder_is_trained_on_that_of_the_reading(studied):
 
 def test_the_report_runs_no_row_of_a_study(studied):
     for target in ("all", KEY, "reference"):
-        printed = studied.snakemake("--dry-run", "--forceall", *CONFIG, "--", target)
+        printed = studied.snakemake("--dry-run", "--forceall", "--", target)
         assert f"train_{KEY}_reused" in printed
         assert not re.search(r"no_dropout|no-dropout|stud(y|ies)", printed), target
 
 
 def test_a_second_run_has_nothing_to_do_and_prose_retrains_nothing(studied):
-    printed = studied.snakemake("--dry-run", *CONFIG, "--", "studies")
+    printed = studied.snakemake("--dry-run", "--", "studies")
     assert "Nothing to be done" in printed
     file = f"workflow/papers/{KEY}.yaml"
     before = studied.path(file).read_text(encoding="utf-8")
     studied.edit(file, lambda text: text.replace("Would a classifier be", "Is a classifier"))
-    printed = studied.snakemake("--dry-run", *CONFIG, "--", "studies")
+    printed = studied.snakemake("--dry-run", "--", "studies")
     studied.path(file).write_text(before, encoding="utf-8")
     assert f"studies_{KEY}" in printed
     assert "train_" not in printed
 
 
 def test_what_the_studies_found_can_be_kept_in_git(studied):
-    studied.snakemake("--cores", "2", *CONFIG, "--", "reference_studies")
+    studied.snakemake("--cores", "2", "--", "reference_studies")
     kept = studied.path("results/reference/smoke/studies")
     for file in (
         f"evidence/{KEY}/studies.json",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from refashion.errors import UserError
 
 if TYPE_CHECKING:
-    from refashion.paper.config import Config
+    from refashion.paper.config import Config, Margins
 
 DATASET = Path("results/dataset/paper.safetensors")
 
@@ -20,16 +20,22 @@ DATASET = Path("results/dataset/paper.safetensors")
 # do without.
 
 
-def _config(arguments: argparse.Namespace) -> Config:
+def _config(text: str) -> Config:
     from refashion.paper.config import Config
 
-    return Config.model_validate_json(arguments.config)
+    return Config.model_validate_json(text)
+
+
+def _margins(text: str) -> Margins:
+    from refashion.paper.config import Margins
+
+    return Margins.model_validate_json(text)
 
 
 def fetch_dataset(arguments: argparse.Namespace) -> None:
-    from refashion.training import dataset
+    from refashion.training import sources
 
-    dataset.fetch(arguments.sources, arguments.folder or None, arguments.out)
+    sources.fetch(arguments.sources, arguments.folder or None, arguments.out)
 
 
 def schema(arguments: argparse.Namespace) -> None:
@@ -121,11 +127,11 @@ def diagnose(arguments: argparse.Namespace) -> None:
 
 def figure(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
-    from refashion.report import figures
+    from refashion.report.figures import kinds
 
     paper = papers.load_paper(arguments.paper)
     drawn = next(entry for entry in paper.figures if entry.id == arguments.figure)
-    figures.draw(
+    kinds.draw(
         paper,
         drawn,
         arguments.results,
@@ -139,14 +145,13 @@ def figure(arguments: argparse.Namespace) -> None:
 def draw_verdicts(arguments: argparse.Namespace) -> None:
     from refashion.judging import numbers as judged
     from refashion.paper import papers
-    from refashion.report import figures
+    from refashion.report.figures import verdicts
     from refashion.results.summary import load_summaries
 
-    config, paper = _config(arguments), papers.load_paper(arguments.paper)
+    paper = papers.load_paper(arguments.paper)
     summaries = load_summaries(paper, arguments.results)
-    numbers = judged.published_numbers(paper, summaries, config.margins)
-    outs = arguments.out_svg, arguments.out_pdf
-    figures.draw_verdicts(paper.key, numbers, config.scale, *outs)
+    numbers = judged.published_numbers(paper, summaries, arguments.margins)
+    verdicts.draw(paper.key, numbers, arguments.scale, arguments.out_svg, arguments.out_pdf)
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -154,9 +159,8 @@ def report(arguments: argparse.Namespace) -> None:
     from refashion.report import page as reporting
     from refashion.results import provenance
 
-    config = _config(arguments)
-    root = Path.cwd()
-    covered = papers.load_papers(config, root)
+    root, config = Path.cwd(), arguments.config
+    covered = [papers.load_paper(file) for file in arguments.papers]
     context = reporting.build_context(
         config,
         covered,
@@ -171,18 +175,17 @@ def report(arguments: argparse.Namespace) -> None:
 def scorecard(arguments: argparse.Namespace) -> None:
     from refashion.judging import scorecard
     from refashion.paper import papers
-    from refashion.report import figures
+    from refashion.report.figures import scorecard as picture
 
-    config = _config(arguments)
     grades = {
-        paper.key: scorecard.grade_paper(paper, arguments.results, config.margins)
-        for paper in papers.load_papers(config, Path.cwd())
+        paper.key: scorecard.grade_paper(paper, arguments.results, arguments.margins)
+        for paper in map(papers.load_paper, arguments.papers)
     }
-    seeds = dict.fromkeys(grades, config.seeds)
-    card = scorecard.make_card(grades, config.scale, seeds)
+    seeds = dict.fromkeys(grades, arguments.seeds)
+    card = scorecard.make_card(grades, arguments.scale, seeds)
     arguments.out.write_text(json.dumps(card, indent=2) + "\n")
     arguments.out_badge.write_text(scorecard.badge(card))
-    figures.draw_scorecard(card, arguments.out_svg, arguments.out_pdf)
+    picture.draw(card, arguments.out_svg, arguments.out_pdf)
 
 
 def studies(arguments: argparse.Namespace) -> None:
@@ -190,25 +193,23 @@ def studies(arguments: argparse.Namespace) -> None:
     from refashion.judging import studies as comparison
     from refashion.paper import papers
 
-    config, paper = _config(arguments), papers.load_paper(arguments.paper)
+    paper = papers.load_paper(arguments.paper)
     found = comparison.evaluate(
         paper,
         arguments.results,
-        config.seeds,
+        arguments.seeds,
         levels.load(paper, arguments.results),
-        config.margins,
+        arguments.margins,
     )
     arguments.out.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def draw_study(arguments: argparse.Namespace) -> None:
-    from refashion.report import figures
+    from refashion.report.figures import readings
 
     found = json.loads(arguments.compared.read_text(encoding="utf-8"))
     study = next(study for study in found if study["assumption"] == arguments.assumption)
-    figures.draw_study(
-        arguments.paper, study, arguments.scale, arguments.out_svg, arguments.out_pdf
-    )
+    readings.draw(arguments.paper, study, arguments.scale, arguments.out_svg, arguments.out_pdf)
 
 
 def report_studies(arguments: argparse.Namespace) -> None:
@@ -217,13 +218,12 @@ def report_studies(arguments: argparse.Namespace) -> None:
     from refashion.report import studies as document
     from refashion.results import provenance
 
-    config, root = _config(arguments), Path.cwd()
     context = document.build_context(
-        config,
-        papers.load_papers(config, root),
+        arguments.config,
+        [papers.load_paper(file) for file in arguments.papers],
         arguments.results,
-        config.scale,
-        provenance.describe_run(root),
+        arguments.config.scale,
+        provenance.describe_run(Path.cwd()),
     )
     outs = arguments.out_html, arguments.out_tex
     reporting.render(context, arguments.templates, *outs, document="studies")
@@ -235,11 +235,10 @@ def reference(arguments: argparse.Namespace) -> None:
     from refashion.results import provenance
     from refashion.results.reference import write_reference
 
-    config = _config(arguments)
     paper = papers.load_paper(arguments.paper)
     run = provenance.describe_run(Path.cwd())
-    write_reference(paper, arguments.results, config.seeds, run, arguments.out)
-    graded = scorecard.grade_paper(paper, arguments.results, config.margins)
+    write_reference(paper, arguments.results, arguments.seeds, run, arguments.out)
+    graded = scorecard.grade_paper(paper, arguments.results, arguments.margins)
     kept = arguments.out.with_suffix("") / scorecard.KEPT_AS
     kept.write_text(json.dumps(graded, indent=1) + "\n")
 
@@ -249,12 +248,12 @@ def check(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
     from refashion.results import provenance
 
-    config = _config(arguments)
+    config = arguments.config
     row, first, again = arguments.repeated
     found = check.make_check(
         [
             check.compare_paper(paper, arguments.results, arguments.reference, config)
-            for paper in papers.load_papers(config, Path.cwd())
+            for paper in map(papers.load_paper, arguments.papers)
         ],
         {"run": row, "differ": check.compare_bits(Path(first), Path(again))},
         config.scale,
@@ -294,14 +293,30 @@ def parser() -> argparse.ArgumentParser:
         add_paper(to)
         to.add_argument("--row", required=True, help="the row's id in that file")
 
-    def add_configuration(to: argparse.ArgumentParser) -> None:
-        to.add_argument("--config", required=True, help="the configuration as JSON")
+    def add_papers(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--papers", type=Path, nargs="*", required=True, help="their YAML files")
+        add_results(to)
+
+    def add_results(to: argparse.ArgumentParser) -> None:
         to.add_argument("--results", type=Path, required=True, help="results/<scale>")
+
+    def add_seeds(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--seeds", type=int, nargs="+", required=True)
 
     def add_runs(to: argparse.ArgumentParser) -> None:
         add_paper(to)
-        to.add_argument("--results", type=Path, required=True, help="results/<scale>")
-        to.add_argument("--seeds", type=int, nargs="+", required=True)
+        add_results(to)
+        add_seeds(to)
+
+    def add_margins(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--margins", type=_margins, required=True, help="config.yaml's, as JSON")
+
+    def add_scale(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--scale", required=True, help="at smoke, pictures say: no evidence")
+
+    def add_configuration(to: argparse.ArgumentParser) -> None:
+        add_papers(to)
+        to.add_argument("--config", type=_config, required=True, help="config.yaml's, as JSON")
 
     def add_picture(to: argparse.ArgumentParser) -> None:
         to.add_argument("--out-svg", type=Path, required=True)
@@ -368,39 +383,44 @@ def parser() -> argparse.ArgumentParser:
     drawing = verb(figure, "Draw one figure of a paper from its rows' results.")
     add_runs(drawing)
     drawing.add_argument("--figure", required=True, help="the figure's id in that file")
-    drawing.add_argument("--scale", required=True)
+    add_scale(drawing)
     add_picture(drawing)
 
     strips = verb(draw_verdicts, "Draw a paper's published numbers beside the runs.")
     add_paper(strips)
-    add_configuration(strips)
+    add_results(strips)
+    add_scale(strips)
+    add_margins(strips)
     add_picture(strips)
 
     page = verb(report, "Write the report as HTML and LaTeX.")
     add_document(page)
 
     compared = verb(studies, "Compare the readings of a paper's studies.")
-    add_paper(compared)
-    add_configuration(compared)
+    add_runs(compared)
+    add_margins(compared)
     compared.add_argument("--out", type=Path, required=True)
 
     dots = verb(draw_study, "Draw one study's readings against the published numbers.")
     dots.add_argument("--compared", type=Path, required=True, help="what `studies` wrote")
     dots.add_argument("--paper", required=True, help="its key")
     dots.add_argument("--assumption", required=True, help="the id of the study's assumption")
-    dots.add_argument("--scale", required=True)
+    add_scale(dots)
     add_picture(dots)
 
     document = verb(report_studies, "Write the sensitivity studies as HTML and LaTeX.")
     add_document(document)
 
     kept = verb(reference, "Keep a paper's summaries as CSV, where they were made, and its runs.")
-    add_paper(kept)
-    add_configuration(kept)
+    add_runs(kept)
+    add_margins(kept)
     kept.add_argument("--out", type=Path, required=True, help="the CSV file; the rest beside it")
 
     card = verb(scorecard, "Count how numbers, claims and findings came out.")
-    add_configuration(card)
+    add_papers(card)
+    add_scale(card)
+    add_seeds(card)
+    add_margins(card)
     card.add_argument("--out", type=Path, required=True, help="the JSON file")
     card.add_argument("--out-badge", type=Path, required=True, help="one line of SVG")
     add_picture(card)

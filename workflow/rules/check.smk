@@ -22,6 +22,7 @@ rule check:
     input:
         comparable,
         # It comes after all runs, summaries and evidence.
+        runs=runs(ROWS, "metrics.json"),
         card=f"{RESULTS}/scorecard.json",
         repeated=expand(
             f"{FIRST}{{again}}/{{file}}.safetensors",
@@ -37,10 +38,10 @@ rule check:
         # and check.md are no outputs: those of a job that fails are removed, and then they are read.
         reference=REFERENCE,
         results=RESULTS,
-        config=CONFIG.model_dump_json(),
+        papers=[paper.file for paper in PAPERS],
         twice=f"{TWICE.name}, seed {SEEDS[0]}",
         first=FIRST,
         again=FIRST + AGAIN,
     shell:
-        "python -m refashion check --config {params.config:q} --results {params.results}"
-        " --reference {params.reference} --repeated {params.twice:q} {params.first} {params.again}"
+        "{REFASHION} check --papers {params.papers} --config {CONFIGURATION:q}"
+        " --results {params.results} --reference {params.reference} --repeated {params.twice:q} {params.first} {params.again}"

@@ -3,6 +3,8 @@
 
 
 rule fetch_dataset:
+    input:
+        code=library("training.sources"),
     output:
         tensors="results/dataset/paper.safetensors",
         checksum="results/dataset/paper.sha256",
@@ -16,7 +18,7 @@ rule fetch_dataset:
         sources=list(CONFIG.dataset.sources),
         folder=CONFIG.dataset.folder or "",
     shell:
-        "python -m refashion fetch-dataset --sources {params.sources} --folder {params.folder:q}"
+        "{REFASHION} fetch-dataset --sources {params.sources} --folder {params.folder:q}"
         " --out {output.tensors} > {log} 2>&1"
 
 
@@ -24,6 +26,7 @@ rule subset_dataset:
     input:
         tensors=ancient("results/dataset/paper.safetensors"),
         checksum="results/dataset/paper.sha256",
+        code=library("training.dataset"),
     output:
         tensors="results/dataset/smoke.safetensors",
         checksum="results/dataset/smoke.sha256",
@@ -37,5 +40,5 @@ rule subset_dataset:
         train=CONFIG.scales.smoke.train_images,
         test=CONFIG.scales.smoke.test_images,
     shell:
-        "python -m refashion subset --dataset {input.tensors} --train-images {params.train}"
+        "{REFASHION} subset --dataset {input.tensors} --train-images {params.train}"
         " --test-images {params.test} --out {output.tensors} > {log} 2>&1"

@@ -1,24 +1,6 @@
 # Figures: one rule per figure of a paper, from the trainings of the rows that it shows; and one
 # for its published numbers.
 
-import json
-
-FIGURES_CODE = [
-    f"workflow/refashion/report/figures/{module}.py"
-    for module in ("__init__", "shared", "charts", "matrices", "images")
-] + ["workflow/refashion/text.py"]
-VERDICTS_CODE = [
-    f"workflow/refashion/{module}.py"
-    for module in (
-        "judging/numbers",
-        "judging/statistics",
-        "results/summary",
-        "report/figures/__init__",
-        "report/figures/scorecard",
-        "report/figures/shared",
-        "report/figures/verdicts",
-    )
-]
 # What of a figure's entry is prose for the report; the rest is drawn.
 PROSE = {"label", "caption", "shows"}
 
@@ -27,7 +9,7 @@ for paper in PAPERS:
     for figure in paper.figures:
         rows = [paper.row(row) for row in figure.rows]
         published = [
-            matrix
+            matrix.model_dump(mode="json")
             for matrix in paper.confusion_matrices
             if figure.kind == "confusion_difference" and paper.row(matrix.row) in rows
         ]
@@ -37,13 +19,8 @@ for paper in PAPERS:
             name:
                 f"draw_{paper.key}_{figure.id.replace('-', '_')}"
             input:
-                runs=[
-                    f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
-                    for row in rows
-                    for seed in SEEDS
-                    for file in ("metrics.json", "history.csv", "outputs.safetensors")
-                ],
-                code=FIGURES_CODE,
+                runs=runs(rows, "metrics.json", "history.csv", "outputs.safetensors"),
+                code=library("report.figures.kinds"),
             output:
                 svg=f"{stem}.svg",
                 pdf=f"{stem}.pdf",
@@ -57,12 +34,12 @@ for paper in PAPERS:
                 paper=paper.file,
                 figure=figure.id,
                 drawn=figure.model_dump(mode="json", exclude=PROSE),
-                published=plain(published),
+                published=published,
                 results=RESULTS,
                 scale=SCALE,
                 seeds=SEEDS,
             shell:
-                "python -m refashion figure --paper {params.paper} --figure {params.figure}"
+                "{REFASHION} figure --paper {params.paper} --figure {params.figure}"
                 " --results {params.results} --scale {params.scale} --seeds {params.seeds}"
                 " --out-svg {output.svg} --out-pdf {output.pdf} > {log} 2>&1"
 
@@ -73,11 +50,9 @@ for paper in PAPERS:
             name:
                 f"draw_verdicts_{paper.key}"
             input:
-                summaries=[
-                    f"{RESULTS}/{paper.key}/{row.id}/summary.json"
-                    for row in paper.rows
-                ],
-                code=VERDICTS_CODE,
+                runs=runs(paper.rows, "metrics.json"),
+                summaries=summaries(paper.rows),
+                code=library("judging.numbers", "report.figures.verdicts"),
             output:
                 svg=f"{stem}.svg",
                 pdf=f"{stem}.pdf",
@@ -89,10 +64,11 @@ for paper in PAPERS:
                 runtime=10,
             params:
                 paper=paper.file,
-                published=plain(paper.tables + paper.confusion_matrices),
-                config=config_of([paper.key]),
+                published=paper.fingerprint("names", "tables", "confusion_matrices"),
                 results=RESULTS,
+                scale=SCALE,
+                margins=CLOSE,
             shell:
-                "python -m refashion draw-verdicts --paper {params.paper}"
-                " --config {params.config:q} --results {params.results}"
+                "{REFASHION} draw-verdicts --paper {params.paper} --results {params.results}"
+                " --scale {params.scale} --margins {MARGINS:q}"
                 " --out-svg {output.svg} --out-pdf {output.pdf} > {log} 2>&1"

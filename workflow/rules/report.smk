@@ -1,68 +1,46 @@
 # The report, of all papers and of each alone: as one HTML page, as LaTeX and, with latexmk, as PDF.
 # And the reference: what is kept in git of all that was measured.
 
-import json
+import re
 
-TEMPLATES = [
-    "page.html.j2",
-    "page.tex.j2",
-    "report.html.j2",
-    "report.tex.j2",
-    "style.css.j2",
-]
-REPORT_CODE = [
-    "paper/across",
-    "judging/claims/verdicts",
-    "paper/claim_words",
-    "report/claims",
-    "judging/diagnosis/findings",
-    "judging/levels",
-    "judging/diagnosis/runs",
-    "judging/numbers",
-    "judging/statistics",
-    "results/summary",
-    "report/latex",
-    "results/provenance",
-    "report/page",
-    "judging/scorecard",
-    "report/tables",
-    "text",
-    "paper/settings",
-    "paper/images",
-]
+# What a page says of the configuration.
+STATED = [SCALE, SEEDS, EPOCHS, repr(CONFIG.margins)]
+
+
+def templates(document):
+    """The templates of a document in both formats, with all that they extend, include or import."""
+    found, waiting = set(), [f"{document}.html.j2", f"{document}.tex.j2"]
+    while waiting:
+        file = Path("report/templates", waiting.pop())
+        if file.as_posix() not in found:
+            found.add(file.as_posix())
+            uses = r'(?:{%|BLOCK{)[-+]? *(?:extends|include|import|from) +"(.+?)"'
+            waiting += re.findall(uses, file.read_text(encoding="utf-8"))
+    return sorted(found)
 
 
 for document, covered in DOCUMENTS.items():
     rows = [row for paper in covered for row in paper.rows]
-    drawn = [
-        f"{RESULTS}/figures/{paper.key}/{figure.id}"
-        for paper in covered
-        for figure in paper.figures
-    ]
     suffix = "" if document == "report" else f"_{document}"
-    drawn += [
-        f"{RESULTS}/figures/{paper.key}-verdicts"
-        for paper in covered
-        if paper.prints_numbers
+    drawn = [
+        f"{paper.key}/{figure.id}" for paper in covered for figure in paper.figures
     ]
-    if document == "report":
-        drawn.append(f"{RESULTS}/figures/scorecard")
+    drawn += [f"{paper.key}-verdicts" for paper in covered if paper.prints_numbers]
+    # The first page of the report of several papers.
+    card = [f"{RESULTS}/scorecard.json"] if len(covered) > 1 else []
+    drawn += ["scorecard"] if card else []
 
     rule:
         name:
             f"report{suffix}"
         input:
-            summaries=[f"{RESULTS}/{row.paper}/{row.id}/summary.json" for row in rows],
-            diagnoses=[
-                f"{RESULTS}/evidence/{paper.key}/{file}.json"
-                for paper in covered
-                for file in ("levels", "findings", "claims")
-            ],
-            figures=[f"{figure}.svg" for figure in drawn],
-            papers=[paper.file for paper in covered],
-            across=["workflow/across.yaml"] if len(covered) > 1 else [],
-            templates=[f"report/templates/{template}" for template in TEMPLATES],
-            code=[f"workflow/refashion/{module}.py" for module in REPORT_CODE],
+            runs=runs(rows, "metrics.json"),
+            summaries=summaries(rows),
+            evidence=evidence(covered, "levels", "findings", "claims"),
+            card=card,
+            figures=[f"{RESULTS}/figures/{name}.svg" for name in drawn],
+            templates=templates("report"),
+            code=library("report.page", "results.provenance"),
         output:
             html=f"{RESULTS}/{document}.html",
             tex=f"{RESULTS}/{document}.tex",
@@ -73,19 +51,22 @@ for document, covered in DOCUMENTS.items():
             mem_mb=500,
             runtime=10,
         params:
-            config=config_of([paper.key for paper in covered]),
+            papers=[paper.file for paper in covered],
+            contents=[paper.fingerprint() for paper in covered],
+            across=STATEMENTS if len(covered) > 1 else [],
+            stated=STATED,
             results=RESULTS,
         shell:
-            "python -m refashion report --config {params.config:q} --results {params.results}"
-            " --templates report/templates --out-html {output.html} --out-tex {output.tex}"
-            " > {log} 2>&1"
+            "{REFASHION} report --papers {params.papers} --config {CONFIGURATION:q}"
+            " --results {params.results} --templates report/templates"
+            " --out-html {output.html} --out-tex {output.tex} > {log} 2>&1"
 
     rule:
         name:
             f"pdf{suffix}"
         input:
             tex=f"{RESULTS}/{document}.tex",
-            figures=[f"{figure}.pdf" for figure in drawn],
+            figures=[f"{RESULTS}/figures/{name}.pdf" for name in drawn],
         output:
             f"{RESULTS}/{document}.pdf",
         log:
@@ -105,26 +86,17 @@ for paper in PAPERS:
         name:
             paper.key
         input:
+            runs(paper.rows, "metrics.json"),
             expand(f"{RESULTS}/{paper.key}.{{format}}", format=FORMATS),
 
     rule:
         name:
-            f"reference_{paper.key}"
+            f"keep_{paper.key}"
         input:
-            summaries=[
-                f"{RESULTS}/{paper.key}/{row.id}/summary.json" for row in paper.rows
-            ],
-            runs=[
-                f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
-                for row in paper.rows
-                for seed in SEEDS
-                for file in ("metrics.json", "history.csv")
-            ],
-            evidence=[
-                f"{RESULTS}/evidence/{paper.key}/{file}.json"
-                for file in ("findings", "claims")
-            ],
-            code=SCORECARD_CODE,
+            summaries=summaries(paper.rows),
+            runs=runs(paper.rows, "metrics.json", "history.csv"),
+            evidence=evidence([paper], "findings", "claims"),
+            code=library("judging.scorecard", "results.reference", "results.provenance"),
         output:
             table=f"{REFERENCE}/{paper.key}.csv",
             environment=f"{REFERENCE}/{paper.key}.json",
@@ -137,14 +109,24 @@ for paper in PAPERS:
             runtime=10,
         params:
             paper=paper.file,
-            published=plain(paper.tables + paper.confusion_matrices),
-            config=config_of([paper.key]),
+            published=paper.fingerprint("names", "tables", "confusion_matrices"),
             results=RESULTS,
+            seeds=SEEDS,
+            margins=CLOSE,
         shell:
-            "python -m refashion reference --paper {params.paper} --config {params.config:q}"
-            " --results {params.results} --out {output.table} > {log} 2>&1"
+            "{REFASHION} reference --paper {params.paper} --results {params.results}"
+            " --seeds {params.seeds} --margins {MARGINS:q} --out {output.table}"
+            " > {log} 2>&1"
+
+    rule:
+        name:
+            f"reference_{paper.key}"
+        input:
+            runs(paper.rows, "metrics.json"),
+            f"{REFERENCE}/{paper.key}.csv",
 
 
 rule reference:
     input:
+        runs(ROWS, "metrics.json"),
         [f"{REFERENCE}/{paper.key}.csv" for paper in PAPERS],

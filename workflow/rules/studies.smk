@@ -1,13 +1,8 @@
 # Sensitivity studies: what other readings of a paper's assumptions would have given. Their rows are
 # trained by the rules of training.smk, and nothing but the targets here asks for them.
 
-import json
-
 STUDIED = [paper for paper in PAPERS if paper.studies]
-STUDIES_CODE = CLAIMS_CODE + [
-    f"workflow/refashion/{module}.py"
-    for module in ("judging/diagnosis/runs", "judging/studies", "paper/studies")
-]
+COMPARED_ROWS = [row for paper in STUDIED for row in readings.needed_rows(paper)]
 STUDIES_DRAWN = [
     f"{RESULTS}/figures/{paper.key}/{study.assumption}"
     for paper in STUDIED
@@ -16,22 +11,17 @@ STUDIES_DRAWN = [
 
 
 for paper in STUDIED:
-    compared = f"{RESULTS}/evidence/{paper.key}/studies.json"
     rows = readings.needed_rows(paper)
+    (compared,) = evidence([paper], "studies")
 
     rule:
         name:
             f"studies_{paper.key}"
         input:
-            levels=f"{RESULTS}/evidence/{paper.key}/levels.json",
-            summaries=[f"{RESULTS}/{paper.key}/{row.id}/summary.json" for row in rows],
-            runs=[
-                f"{RESULTS}/{paper.key}/{row.id}/seed-{seed}/{file}"
-                for row in rows
-                for seed in SEEDS
-                for file in ("metrics.json", "history.csv", "outputs.safetensors")
-            ],
-            code=STUDIES_CODE,
+            levels=evidence([paper], "levels"),
+            summaries=summaries(rows),
+            runs=runs(rows, "metrics.json", "history.csv", "outputs.safetensors"),
+            code=library("judging.studies"),
         output:
             compared,
         log:
@@ -42,17 +32,15 @@ for paper in STUDIED:
             runtime=10,
         params:
             paper=paper.file,
-            studies=[repr(study) for study in paper.studies],
-            published=plain(paper.tables + paper.confusion_matrices),
-            tested=[
-                claim.model_dump(mode="json", include={"id", "test", "needs"})
-                for claim in paper.claims
-            ],
-            config=config_of([paper.key]),
+            studied=paper.fingerprint(
+                "names", "tables", "confusion_matrices", "tested", "studies"
+            ),
             results=RESULTS,
+            seeds=SEEDS,
+            margins=CLOSE,
         shell:
-            "python -m refashion studies --paper {params.paper} --config {params.config:q}"
-            " --results {params.results} --out {output} > {log} 2>&1"
+            "{REFASHION} studies --paper {params.paper} --results {params.results}"
+            " --seeds {params.seeds} --margins {MARGINS:q} --out {output} > {log} 2>&1"
 
     for study in paper.studies:
         stem = f"{RESULTS}/figures/{paper.key}/{study.assumption}"
@@ -62,10 +50,7 @@ for paper in STUDIED:
                 f"draw_study_{paper.key}_{study.assumption}"
             input:
                 compared=compared,
-                code=[
-                    f"workflow/refashion/report/figures/{module}.py"
-                    for module in ("__init__", "readings", "shared")
-                ],
+                code=library("report.figures.readings"),
             output:
                 svg=f"{stem}.svg",
                 pdf=f"{stem}.pdf",
@@ -80,56 +65,30 @@ for paper in STUDIED:
                 assumption=study.assumption,
                 scale=SCALE,
             shell:
-                "python -m refashion draw-study --compared {input.compared}"
+                "{REFASHION} draw-study --compared {input.compared}"
                 " --paper {params.paper} --assumption {params.assumption}"
                 " --scale {params.scale} --out-svg {output.svg} --out-pdf {output.pdf}"
                 " > {log} 2>&1"
 
         # One study's trainings alone, by name.
+        varied = [*map(paper.row, study.rows), *study.trained]
+
         rule:
             name:
                 f"{paper.key}_{study.assumption}"
             input:
-                [
-                    f"{RESULTS}/{paper.key}/{row}/summary.json"
-                    for row in (*study.rows, *(row.id for row in study.trained))
-                ],
+                runs(varied, "metrics.json"),
+                summaries(varied),
 
 
 rule report_studies:
     input:
-        compared=[f"{RESULTS}/evidence/{paper.key}/studies.json" for paper in STUDIED],
+        compared=evidence(STUDIED, "studies"),
+        runs=runs(COMPARED_ROWS, "metrics.json"),
+        summaries=summaries(COMPARED_ROWS),
         figures=[f"{figure}.svg" for figure in STUDIES_DRAWN],
-        papers=[paper.file for paper in STUDIED],
-        templates=[
-            f"report/templates/{template}"
-            for template in (
-                "page.html.j2",
-                "page.tex.j2",
-                "studies.html.j2",
-                "studies.tex.j2",
-                "style.css.j2",
-            )
-        ],
-        code=[
-            f"workflow/refashion/{module}.py"
-            for module in (
-                "paper/claim_words",
-                "report/claims",
-                "judging/numbers",
-                "judging/statistics",
-                "results/summary",
-                "report/latex",
-                "results/provenance",
-                "report/page",
-                "judging/studies",
-                "report/studies",
-                "paper/studies",
-                "text",
-                "paper/settings",
-                "paper/images",
-            )
-        ],
+        templates=templates("studies"),
+        code=library("report.studies", "results.provenance"),
     output:
         html=f"{RESULTS}/studies.html",
         tex=f"{RESULTS}/studies.tex",
@@ -140,10 +99,12 @@ rule report_studies:
         mem_mb=500,
         runtime=10,
     params:
-        config=CONFIG.model_dump_json(),
+        papers=[paper.file for paper in STUDIED],
+        contents=[paper.fingerprint() for paper in STUDIED],
+        stated=STATED,
         results=RESULTS,
     shell:
-        "python -m refashion report-studies --config {params.config:q}"
+        "{REFASHION} report-studies --papers {params.papers} --config {CONFIGURATION:q}"
         " --results {params.results} --templates report/templates"
         " --out-html {output.html} --out-tex {output.tex} > {log} 2>&1"
 
@@ -167,18 +128,14 @@ rule pdf_studies:
 
 rule studies:
     input:
+        runs(COMPARED_ROWS, "metrics.json"),
         expand(f"{RESULTS}/studies.{{format}}", format=FORMATS),
 
 
-rule reference_studies:
+rule keep_studies:
     input:
-        compared=[f"{RESULTS}/evidence/{paper.key}/studies.json" for paper in STUDIED],
-        runs=[
-            f"{RESULTS}/{row.paper}/{row.id}/seed-{seed}/{file}"
-            for row in STUDY_ROWS
-            for seed in SEEDS
-            for file in ("metrics.json", "history.csv")
-        ],
+        compared=evidence(STUDIED, "studies"),
+        runs=runs(STUDY_ROWS, "metrics.json", "history.csv"),
     output:
         directory(f"{REFERENCE}/studies"),
     log:
@@ -195,3 +152,9 @@ rule reference_studies:
     shell:
         "(mkdir -p {output} && tar -C {params.results} -c {params.kept} | tar -C {output} -x)"
         " > {log} 2>&1"
+
+
+rule reference_studies:
+    input:
+        runs(STUDY_ROWS, "metrics.json"),
+        f"{REFERENCE}/studies",

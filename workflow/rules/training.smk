@@ -6,16 +6,13 @@
 
 from importlib.metadata import version
 
-TRAINING_CODE = [
-    f"workflow/refashion/training/{module}.py" for module in TRAINING_MODULES
-]
 VERSIONS = {package: version(package) for package in ("torch", "numba", "numpy")}
+DONORS = {(row.paper, row.encoder.row) for row in ROWS + STUDY_ROWS if row.encoder}
 
 
 for row in ROWS + STUDY_ROWS:
     folder = f"{RESULTS}/{row.paper}/{row.id}"
     run = f"{folder}/seed-{{seed}}{{again}}"
-    donor = row.encoder.row if row.encoder else None
 
     rule:
         name:
@@ -25,11 +22,11 @@ for row in ROWS + STUDY_ROWS:
             dataset=ancient(f"results/dataset/{SCALE}.safetensors"),
             checksum=f"results/dataset/{SCALE}.sha256",
             encoder=(
-                f"{RESULTS}/{row.paper}/{donor}/seed-{{seed}}/encoder.safetensors"
-                if donor
+                f"{RESULTS}/{row.paper}/{row.encoder.row}/seed-{{seed}}/encoder.safetensors"
+                if row.encoder
                 else []
             ),
-            code=TRAINING_CODE,
+            code=library("training.loop"),
         output:
             metrics=f"{run}/metrics.json",
             history=f"{run}/history.csv",
@@ -47,54 +44,26 @@ for row in ROWS + STUDY_ROWS:
         params:
             paper=row.file,
             row=row.id,
-            spec=row.spec.as_json(),
+            spec=row.spec_sha256,
             layers=[repr(layer) for layer in row.network.layers],
-            epochs=CONFIG.chosen.epochs or row.spec.epochs,
+            epochs=EPOCHS or row.spec.epochs,
             seed="{seed}",
             out=run,
             versions=VERSIONS,
         shell:
-            "python -m refashion train --paper {params.paper} --row {params.row}"
+            "{REFASHION} train --paper {params.paper} --row {params.row}"
             " --seed {params.seed} --dataset {input.dataset} --encoder {input.encoder}"
             " --epochs {params.epochs} --gpus {resources.gpu} --out {params.out} > {log} 2>&1"
 
-    rule:
-        name:
-            row.name
-        input:
-            runs=expand(f"{folder}/seed-{{seed}}/metrics.json", seed=SEEDS),
-            code="workflow/refashion/results/summary.py",
-        output:
-            f"{folder}/summary.json",
-        log:
-            f"{LOGS}/summarise/{row.name}.log",
-        localrule: True
-        resources:
-            mem_mb=500,
-            runtime=5,
-        shell:
-            "python -m refashion summarise {input.runs} --out {output} > {log} 2>&1"
-
-    for alias in row.alias_names:
-
-        rule:
-            name:
-                alias
-            input:
-                f"{folder}/summary.json",
-
-
-for row in ROWS + STUDY_ROWS:
-    if any(
-        other.encoder and other.encoder.row == row.id for other in ROWS + STUDY_ROWS
-    ):
-        run = f"{RESULTS}/{row.paper}/{row.id}/seed-{{seed}}"
+    if (row.paper, row.id) in DONORS:
+        run = f"{folder}/seed-{{seed}}"
 
         rule:
             name:
                 f"export_encoder_{row.name}"
             input:
-                f"{run}/model.safetensors",
+                model=f"{run}/model.safetensors",
+                code=library("training.loop"),
             output:
                 weights=f"{run}/encoder.safetensors",
                 description=f"{run}/encoder.json",
@@ -108,6 +77,33 @@ for row in ROWS + STUDY_ROWS:
             params:
                 paper=row.file,
                 row=row.id,
+                spec=row.spec_sha256,
             shell:
-                "python -m refashion export-encoder --paper {params.paper} --row {params.row}"
-                " --model {input} --out {output.weights} > {log} 2>&1"
+                "{REFASHION} export-encoder --paper {params.paper} --row {params.row}"
+                " --model {input.model} --out {output.weights} > {log} 2>&1"
+
+    rule:
+        name:
+            f"summarise_{row.name}"
+        input:
+            runs=runs([row], "metrics.json"),
+            code=library("results.summary"),
+        output:
+            f"{folder}/summary.json",
+        log:
+            f"{LOGS}/summarise/{row.name}.log",
+        localrule: True
+        resources:
+            mem_mb=500,
+            runtime=5,
+        shell:
+            "{REFASHION} summarise {input.runs} --out {output} > {log} 2>&1"
+
+    for target in (row.name, *row.alias_names):
+
+        rule:
+            name:
+                target
+            input:
+                runs([row], "metrics.json"),
+                summaries([row]),

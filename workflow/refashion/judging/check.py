@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refashion.errors import UserError
 from refashion.judging import scorecard
 from refashion.judging.claims.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
-from refashion.paper.config import Config, Tolerance
 from refashion.results.files import read_json
 from refashion.results.summary import EPOCHS
 from refashion.text import listed
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Config, Tolerance
 
 # What two trainings of one row with one seed on one machine must share to the last bit. The time
 # they took is in metrics.json and history.csv.

@@ -11,13 +11,15 @@ import json
 from collections.abc import Callable, Mapping
 from math import inf, isinf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from refashion.errors import UserError
 from refashion.results.files import read_json
-from refashion.training.dataset import Dataset
+
+if TYPE_CHECKING:
+    from refashion.training.dataset import Dataset
 
 CHUNK = 5_000  # images at a time: 31 MB of float64
 SETS = ("train", "test")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from refashion.judging.statistics import prediction_interval
-from refashion.paper.config import Margins
 from refashion.paper.tables import Column
 from refashion.results.summary import precision, recall, statistics
 from refashion.text import rounded
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Margins
 
 VERDICTS = ("reproduced", "close", "differs", "single run", "not comparable")
 # Kind of number, as (task, unit), to its margin's key in config.yaml.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anybadge
 
@@ -12,10 +12,12 @@ from refashion.errors import UserError
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import VERDICTS, published_numbers
-from refashion.paper.config import Margins
 from refashion.results.files import read_json
 from refashion.results.summary import load_summaries
 from refashion.text import NONE, listed
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Margins
 
 # A paper's grade in results/reference/<scale>/<paper>.
 KEPT_AS = "verdicts.json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,14 @@ from refashion.judging import numbers as judged
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis.runs import excess_over_floor
 from refashion.paper.claims import Claim, Part
-from refashion.paper.config import Margins
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
-from refashion.paper.tables import Table
 from refashion.results.files import read_json
 from refashion.results.run import Run, read_runs
 from refashion.results.summary import load_summaries
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Margins
+    from refashion.paper.tables import Table
 
 
 @dataclass(frozen=True)

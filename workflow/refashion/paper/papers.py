@@ -6,6 +6,8 @@ allowed. Free of torch, so that a whole workflow is checked before its first job
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,6 +130,29 @@ class Paper:
     assumptions: tuple[Assumption, ...]
     claims: tuple[Claim, ...]
     studies: tuple[Study, ...] = ()
+
+    @property
+    def names(self) -> list[tuple[Any, ...]]:
+        """Which row is meant by which name, and which of them the paper does not have."""
+        return [(row.id, row.aliases, row.variant_of) for row in self.rows]
+
+    @property
+    def trained(self) -> list[tuple[Any, ...]]:
+        """What decides the numbers of each row and of those of the studies: settings and layers."""
+        rows = (*self.rows, *self.study_rows)
+        return [(row.id, row.spec.as_json(), repr(row.network)) for row in rows]
+
+    @property
+    def tested(self) -> list[dict[str, Any]]:
+        """The claims without place, text and reason, which are prose for the report."""
+        decide = {"id", "test", "needs", "untestable"}
+        return [claim.model_dump(mode="json", include=decide) for claim in self.claims]
+
+    def fingerprint(self, *parts: str) -> str:
+        """A short hash of some attributes, by their names, or of all data: equal if they are."""
+        data = {part: getattr(self, part) for part in parts or vars(self)}
+        text = json.dumps(data, sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def prints_numbers(self) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from refashion.paper.claims import Claim
 from refashion.text import NONE, count, rounded, sentence, tally
+
+if TYPE_CHECKING:
+    from refashion.paper.claims import Claim
 
 # A sign beside the word, and no colour, so that a verdict is seen at a glance by everybody.
 SIGNS = {"holds": "✓", "does not hold": "×", "undecided": "?", "not tested": NONE}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
@@ -24,8 +24,6 @@ from refashion.judging.numbers import (
     printed,
     published_numbers,
 )
-from refashion.paper.across import Statement
-from refashion.paper.config import Config
 from refashion.report import latex
 from refashion.report.claims import count_verdicts, present
 from refashion.report.tables import tabulate, tabulate_confusion, tabulate_excess
@@ -42,6 +40,10 @@ from refashion.text import (
     span,
     tally,
 )
+
+if TYPE_CHECKING:
+    from refashion.paper.across import Statement
+    from refashion.paper.config import Config
 
 TITLE = "Fashion-MNIST papers, rerun"
 BANNER = (

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
 from refashion.judging.numbers import difference, mean_and_spread, printed
-from refashion.paper.config import Config
 from refashion.paper.studies import DEFAULT, Reading, Study, needed_rows
 from refashion.report.claims import SIGNS
 from refashion.report.page import BANNER, KINDS, VERDICT_SIGNS, drawn, how_it_was_run, seeds_run
 from refashion.results.summary import load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Config
 
 TITLE = "Sensitivity studies"
 

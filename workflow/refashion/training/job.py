@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file
 
-from refashion import TRAINING_MODULES
 from refashion.errors import UserError
+from refashion.imports import closure
 from refashion.training import networks
 from refashion.training.device import prepare
 from refashion.training.epoch import Training
@@ -99,10 +99,9 @@ def _reuse_encoder(model: Model, reused: Encoder, job: Job) -> None:
 
 def code_sha256() -> str:
     """Hash of the modules that decide what a training computes."""
-    folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for name in TRAINING_MODULES:
-        digest.update((folder / f"{name}.py").read_bytes())
+    for file in closure("training.loop"):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

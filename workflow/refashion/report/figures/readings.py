@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from refashion.report.figures.shared import FAINT, HAIRLINE, INK, PALETTE, WIDTH
+from refashion.report.figures.shared import FAINT, HAIRLINE, INK, PALETTE, WIDTH, write
 
 LABELS = {
     ("reconstruction", "loss"): "Error",
@@ -22,6 +23,11 @@ LABELS = {
 MARKERS = "os^Dvph"
 STEP = 0.1  # inches from a reading to the next, if a page has room for it
 PAGE = 7.5
+
+
+def draw(paper: str, study: Mapping[str, Any], scale: str, out_svg: Path, out_pdf: Path) -> None:
+    """Draw a study, as :func:`refashion.judging.studies.compare` has it, as SVG and as PDF."""
+    write(lambda: dots(study), f"{paper}/{study['assumption']}", scale, (out_svg, out_pdf))
 
 
 def dots(study: Mapping[str, Any]) -> Figure:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH
+from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
 
 # From what speaks for a paper to what says nothing; the words stand in the legend.
 SPREAD_ALONE = "by spread alone"
@@ -26,6 +27,11 @@ COLORS = {
     "not tested": "#E3E3E3",
 }
 DARK = ("#0072B2", "#D55E00")
+
+
+def draw(card: Mapping[str, Any], out_svg: Path, out_pdf: Path) -> None:
+    """Draw the scorecard of :func:`refashion.judging.scorecard.make_card` as SVG and as PDF."""
+    write(lambda: bars(card), "scorecard", card["scale"], (out_svg, out_pdf))
 
 
 def bars(card: Mapping[str, Any]) -> Figure:

@@ -1,17 +1,19 @@
-"""What all figures share: colours and type, names of the classes, a row's runs, notes."""
+"""What all figures share: colours and type, names of the classes, a row's runs, notes, files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from refashion.results.files import run_folder
 
+SMOKE_MARK = "smoke run: no evidence"
 WIDTH = 6.3  # inches: the text width of a printed page
 INK = "#222222"
 FAINT = "#8a8a8a"
@@ -94,3 +96,42 @@ def leave_empty(axes: Axes, names: Sequence[str]) -> None:
     text = f"no completed run of {', '.join(names)}"
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=FAINT)
     axes.axis("off")
+
+
+def write(make: Callable[[], Figure], name: str, scale: str, outs: tuple[Path, Path]) -> None:
+    """Write a figure as SVG and as PDF; at scale ``smoke`` it is marked as no evidence.
+
+    It is drawn on a Figure object of its own, and has neither a date nor random ids in it, so that
+    the same results give the same bytes.
+
+    Args:
+        make: draws it, in the style of all figures.
+        name: the ids in the SVG come from it: two figures inlined in one page must not share any.
+        scale: ``paper`` or ``smoke``.
+        outs: the SVG and the PDF.
+    """
+    with mpl.rc_context({"svg.hashsalt": name}):
+        mpl.rcParams.update(STYLE)
+        drawn = make()
+        if scale == "smoke":
+            _mark_as_smoke(drawn)
+        for out, date in zip(map(Path, outs), ("Date", "CreationDate"), strict=True):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            drawn.savefig(out, metadata={date: None, "Creator": "refashion"})
+
+
+def _mark_as_smoke(drawn: Figure) -> None:
+    """Say at the top of a figure, on a strip added for it, that it is no evidence."""
+    width, height = drawn.get_size_inches()
+    taller = height + 0.18
+    share = height / taller
+    drawn.set_size_inches(width, taller)
+    engine = drawn.get_layout_engine()
+    if engine:
+        engine.set(rect=(0, 0, 1, share))
+    else:
+        for axes in drawn.axes:
+            left, bottom, across, up = axes.get_position().bounds
+            axes.set_position((left, bottom * share, across, up * share))
+    style = {"ha": "right", "va": "top", "color": FAINT, "size": 6.5, "style": "italic"}
+    drawn.text(0.99, 1 - 0.04 / taller, SMOKE_MARK, **style)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -10,10 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from refashion.report.figures.scorecard import COLORS, SPREAD_ALONE
-from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH
+from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
 
 STEP = 0.13  # inches from a line to the next
 SPAN = 3  # margins: the axis goes at least this far
+
+
+def draw(
+    paper: str, numbers: Sequence[Mapping[str, Any]], scale: str, out_svg: Path, out_pdf: Path
+) -> None:
+    """Draw a paper's ``numbers``, from :func:`refashion.judging.numbers.published_numbers`."""
+    write(lambda: strips(numbers), f"{paper}-verdicts", scale, (out_svg, out_pdf))
 
 
 def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
