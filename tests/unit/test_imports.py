@@ -70,13 +70,13 @@ def test_a_module_that_is_not_there_is_refused(house, module):
 
 def test_what_trains_is_its_room_and_the_layers_and_no_reader_of_papers():
     """Else a word in an error about a paper's file, or another mirror, would retrain every row."""
-    found = set(imports.closure("training.loop"))
-    room = set((imports.PACKAGE / "training").glob("*.py"))
-    assert room - found == {imports.PACKAGE / "training/sources.py"}
-    assert {file.name for file in found if file.parent.name == "paper"} == {
-        "__init__.py",
-        "layers.py",
+    found = {
+        file for module in ("loop", "dataset") for file in imports.closure(f"training.{module}")
     }
+    room = set((imports.PACKAGE / "training").glob("*.py"))
+    assert {file.name for file in room - found} == {"sources.py", "export.py"}
+    used = {file.name for file in found if file.parent.name == "paper"}
+    assert used == {"__init__.py", "layers.py"}
 
 
 def test_an_import_from_a_room_above_fails_the_contract_by_its_name(tmp_path):

@@ -26,7 +26,7 @@ for row in ROWS + STUDY_ROWS:
                 if row.encoder
                 else []
             ),
-            code=library("training.loop"),
+            code=library("training.loop", "training.dataset"),
         output:
             metrics=f"{run}/metrics.json",
             history=f"{run}/history.csv",
@@ -63,7 +63,7 @@ for row in ROWS + STUDY_ROWS:
                 f"export_encoder_{row.name}"
             input:
                 model=f"{run}/model.safetensors",
-                code=library("training.loop"),
+                code=library("training.export"),
             output:
                 weights=f"{run}/encoder.safetensors",
                 description=f"{run}/encoder.json",

@@ -222,7 +222,7 @@ def evaluate_claims(measured: Measured, claims: Iterable[str]) -> dict[str, dict
     judged = verdicts.evaluate_claims(
         replace(measured.paper, claims=tested), measured.runs, measured.levels["measured"]
     )
-    return {claim.id: claim for claim in judged}
+    return {claim["id"]: claim for claim in judged}
 
 
 def flips(

@@ -36,7 +36,7 @@ def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
     """
     places, headings, line = [], [], 0
     for index, number in enumerate(numbers):
-        if not index or number["table"].id != numbers[index - 1]["table"]["id"]:
+        if not index or number["table"].id != numbers[index - 1]["table"].id:
             headings.append((line, number["table"].label))
             line += 1
         places.append(line)
