@@ -75,11 +75,14 @@ def export_encoder(arguments: argparse.Namespace) -> None:
 
 
 def summarise(arguments: argparse.Namespace) -> None:
+    from refashion.paper import papers
+    from refashion.results.run import Metrics
+    from refashion.results.summary import summarise
 
-    from refashion.results import summary
-
-    found = summary.summarise(arguments.metrics)
-    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
+    row = papers.load_paper(arguments.paper).row(arguments.row)
+    files = zip(arguments.seeds, arguments.metrics, strict=True)
+    runs = [Metrics.read(file, row, seed) for seed, file in files]
+    summarise(row, runs).write(arguments.out)
 
 
 def levels(arguments: argparse.Namespace) -> None:
@@ -233,14 +236,15 @@ def reference(arguments: argparse.Namespace) -> None:
     from refashion.judging import scorecard
     from refashion.paper import papers
     from refashion.results import provenance
+    from refashion.results.paths import Kept
     from refashion.results.reference import write_reference
 
     paper = papers.load_paper(arguments.paper)
     run = provenance.describe_run(Path.cwd())
-    write_reference(paper, arguments.results, arguments.seeds, run, arguments.out)
+    kept = Kept(arguments.out.parent, paper.key)
+    write_reference(paper, arguments.results, arguments.seeds, run, kept)
     graded = scorecard.grade_paper(paper, arguments.results, arguments.margins)
-    kept = arguments.out.with_suffix("") / scorecard.KEPT_AS
-    kept.write_text(json.dumps(graded, indent=1) + "\n")
+    kept.verdicts.write_text(json.dumps(graded, indent=1) + "\n")
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -361,7 +365,9 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True)
 
     summary = verb(summarise, "Summarise one row's trainings over its seeds.")
-    summary.add_argument("metrics", type=Path, nargs="+", help="metrics.json of each seed")
+    add_row(summary)
+    summary.add_argument("--seeds", type=int, nargs="+", required=True)
+    summary.add_argument("--metrics", type=Path, nargs="+", help="of each seed, in their order")
     summary.add_argument("--out", type=Path, required=True)
 
     images = verb(levels, "Compute what errors are without learning, and what none can remove.")

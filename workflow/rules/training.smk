@@ -96,8 +96,14 @@ for row in ROWS + STUDY_ROWS:
         resources:
             mem_mb=500,
             runtime=5,
+        params:
+            paper=row.file,
+            row=row.id,
+            spec=row.spec_sha256,
+            seeds=SEEDS,
         shell:
-            "{REFASHION} summarise {input.runs} --out {output} > {log} 2>&1"
+            "{REFASHION} summarise --paper {params.paper} --row {params.row}"
+            " --seeds {params.seeds} --metrics {input.runs} --out {output} > {log} 2>&1"
 
     for target in (row.name, *row.alias_names):
 

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 from refashion.errors import UserError
 from refashion.judging import scorecard
 from refashion.judging.claims.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
+from refashion.paper.metric import AT
 from refashion.results.files import read_json
-from refashion.results.summary import EPOCHS
+from refashion.results.paths import METRICS, OUTPUTS, Kept, run_folder
+from refashion.results.provenance import Provenance
+from refashion.results.reference import WAY_OUT, Environment, kept_metrics
+from refashion.results.run import Metrics
 from refashion.text import listed
 
 if TYPE_CHECKING:
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
 # What two trainings of one row with one seed on one machine must share to the last bit. The time
 # they took is in metrics.json and history.csv.
-SAME_BITS = ("model.safetensors", "outputs.safetensors")
+SAME_BITS = ("model.safetensors", OUTPUTS)
 
 # The changes of a verdict that ``reversed`` lets pass. A verdict on a number follows from metrics,
 # which have their own tolerance, and turns where the edge of an interval passes what is printed; a
@@ -52,18 +56,18 @@ def deviation(metric: str, reference: float, measured: float) -> float:
     return difference / abs(reference) if reference else float("inf")
 
 
-def numbers_of(run: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+def numbers_of(run: Metrics) -> Iterator[tuple[str, str, float]]:
     """(metric, at, value) of all that ``metrics.json`` has, but for the epochs of best values."""
-    yield "epochs", "all", run["epochs"]
-    for at in EPOCHS:
-        for metric, entry in run[at].items():
-            yield metric, at, entry["value"] if at == "best" else entry
+    yield "epochs", "all", run.epochs
+    for at in AT:
+        for metric, value in run.at(at).items():
+            yield metric, at, value
 
 
 def compare_run(
-    reference: Mapping[str, Any], measured: Mapping[str, Any], tolerances: Tolerance
+    reference: Metrics, measured: Metrics, tolerances: Tolerance
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """One run against the reference's, both as their ``metrics.json``.
+    """One run against the reference's, both as their metrics.
 
     Args:
         reference: the run kept.
@@ -76,15 +80,16 @@ def compare_run(
     """
     drift = [
         _drift(f"settings: {key}", _said(old), _said(new))
-        for key, old, new in _changes(reference["spec"], measured["spec"])
+        for key, old, new in _changes(reference.spec, measured.spec)
     ]
     for key, name in (
         ("dataset_sha256", "images"),
         ("status", "status"),
         ("parameters", "weights"),
     ):
-        if reference[key] != measured[key]:
-            drift.append(_drift(name, _said(reference[key]), _said(measured[key])))
+        old, new = getattr(reference, key), getattr(measured, key)
+        if old != new:
+            drift.append(_drift(name, _said(old), _said(new)))
     here = {(metric, at): value for metric, at, value in numbers_of(measured)}
     compared = []
     for metric, at, value in numbers_of(reference):
@@ -230,23 +235,24 @@ def compare_paper(
     made = load_environments(reference, config)[paper.key]
     tolerances = config.tolerance
     compared, drift = [], []
-    kept = {file.parent.parent.name for file in reference.glob(f"{paper.key}/*/*/metrics.json")}
-    here = [row.id for row in paper.rows]
-    for row in dict.fromkeys([*here, *sorted(kept)]):
-        if row not in kept or row not in here:
-            there = ("there", "not there") if row in kept else ("not there", "there")
-            drift.append({"row": row, "seed": None, **_drift("row", *there)})
+    of_paper = Kept(reference, paper.key)
+    here, kept = {row.id: row for row in paper.rows}, of_paper.rows
+    for name in dict.fromkeys([*here, *kept]):
+        if name not in kept or name not in here:
+            there = ("there", "not there") if name in kept else ("not there", "there")
+            drift.append({"row": name, "seed": None, **_drift("row", *there)})
             continue
         for seed in config.seeds:
-            file = Path(paper.key) / row / f"seed-{seed}" / "metrics.json"
-            lines, differs = compare_run(
-                _load(reference / file), _load(results_root / file), tolerances
+            now = Metrics.read(
+                run_folder(results_root, here[name], seed) / METRICS, here[name], seed
             )
-            compared += [{"row": row, "seed": seed, **line} for line in lines]
-            drift += [{"row": row, "seed": seed, **line} for line in differs]
+            was = kept_metrics(run_folder(reference, here[name], seed) / METRICS)
+            lines, differs = compare_run(was, now, tolerances)
+            compared += [{"row": name, "seed": seed, **line} for line in lines]
+            drift += [{"row": name, "seed": seed, **line} for line in differs]
     graded = scorecard.grade_paper(paper, results_root, config.margins)
     changed, allowed = compare_verdicts(
-        _load(reference / paper.key / scorecard.KEPT_AS),
+        read_json(of_paper.verdicts, WAY_OUT),
         graded,
         tolerances.verdict,
         # Of all rows: a claim is of several, and a paper's runs share one machine.
@@ -254,7 +260,7 @@ def compare_paper(
     )
     return {
         "paper": paper.key,
-        "made": made,
+        "made": made.model_dump(mode="json"),
         "runs": len({(line["row"], line["seed"]) for line in compared}),
         "metrics": len(compared),
         "verdicts": sum(len(judged) for judged in graded.values()),
@@ -264,7 +270,7 @@ def compare_paper(
     }
 
 
-def load_environments(reference: Path, config: Config) -> dict[str, dict[str, Any]]:
+def load_environments(reference: Path, config: Config) -> dict[str, Environment]:
     """Where the reference of each of the configuration's papers was made, by the papers' keys.
 
     Raises:
@@ -273,16 +279,16 @@ def load_environments(reference: Path, config: Config) -> dict[str, dict[str, An
     """
     made, problems = {}, []
     for key in config.papers:
-        file = reference / f"{key}.json"
+        file = Kept(reference, key).environment
         try:
-            environment = _load(file)
+            environment = Environment.read(file)
         except UserError as error:
             problems.append(str(error))
             continue
-        if sorted(environment["seeds"]) == sorted(config.seeds):
+        if sorted(environment.seeds) == sorted(config.seeds):
             made[key] = environment
         else:
-            kept = _with_commas(environment["seeds"])
+            kept = _with_commas(environment.seeds)
             problems.append(
                 f"{file}: seeds: {kept}, and this run has {_with_commas(config.seeds)}; "
                 f"check it by {_call([key], kept, config)}, "
@@ -306,10 +312,6 @@ def _call(keys: Iterable[str], seeds: str, config: Config) -> str:
     return f"snakemake --cores all --config {chosen} -- check"
 
 
-def _load(file: Path) -> dict[str, Any]:
-    return read_json(file, scorecard.WAY_OUT)
-
-
 def _largest(compared: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     largest: dict[str, dict[str, Any]] = {}
     for line in compared:
@@ -330,7 +332,7 @@ def make_check(
     papers: Sequence[Mapping[str, Any]],
     repeated: Mapping[str, Any],
     scale: str,
-    run: Mapping[str, Any],
+    run: Provenance,
 ) -> dict[str, Any]:
     """The whole check, as ``check.json`` has it.
 
@@ -344,7 +346,7 @@ def make_check(
     return {
         "passed": not drifted,
         "scale": scale,
-        "run": dict(run),
+        "run": run.model_dump(mode="json"),
         "repeated": dict(repeated),
         "papers": list(papers),
     }

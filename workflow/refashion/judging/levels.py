@@ -17,6 +17,7 @@ import numpy as np
 
 from refashion.errors import UserError
 from refashion.results.files import read_json
+from refashion.results.paths import evidence_file
 
 if TYPE_CHECKING:
     from refashion.training.dataset import Dataset
@@ -191,7 +192,7 @@ def load(paper: Any, results_root: Path) -> dict[str, Any]:
     Raises:
         UserError: it has not been written.
     """
-    file = Path(results_root) / "evidence" / paper.key / "levels.json"
+    file = evidence_file(results_root, paper.key, "levels")
     return read_json(file, "compute the levels first")
 
 

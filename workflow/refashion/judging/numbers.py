@@ -14,7 +14,7 @@ import numpy as np
 
 from refashion.judging.statistics import prediction_interval
 from refashion.paper.tables import Column
-from refashion.results.summary import precision, recall, statistics
+from refashion.results.summary import Statistics, Summary, precision, recall, statistics
 from refashion.text import rounded
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def judge(number: Mapping[str, Any], margin: float) -> str:
 
 
 def compare_table(
-    paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]
+    paper: Any, table: Mapping[str, Any], summaries: Mapping[str, Summary]
 ) -> list[dict[str, Any]]:
     """A table's lines with what was measured, in the table's order.
 
@@ -91,14 +91,14 @@ def compare_table(
 
 
 def _compare(
-    row: Any, table: Mapping, summaries: Mapping, published: Mapping, printed: Any
+    row: Any, table: Mapping, summaries: Mapping[str, Summary], published: Mapping, printed: Any
 ) -> dict:
     """``row`` against the numbers that the table prints for the row ``printed``."""
     ours = row is not printed
     summary = summaries.get(row.id)
     numbers = {}
     for key, metric in table.metrics.items():
-        measured = ((summary or {}).get(metric.at) or {}).get(metric.metric)
+        measured = summary and summary.at(metric.at, metric.metric)
         number = _beside(published.get(key), measured, metric.unit, metric.digits)
         if _is_told(row, metric):
             number["difference"] = None
@@ -112,13 +112,13 @@ def _is_told(row: Any, metric: Mapping[str, Any]) -> bool:
 
 
 def _beside(
-    published: float | None, measured: Mapping[str, Any] | None, unit: str, digits: int
+    published: float | None, measured: Statistics | None, unit: str, digits: int
 ) -> dict[str, Any]:
     """A published number, as printed, with the statistics of what was measured, if it was."""
     factor = 100.0 if unit == "percent" else 1.0
     measured = measured or statistics([])
-    mean, sd = (None if measured[k] is None else factor * measured[k] for k in ("mean", "sd"))
-    values = [factor * value for value in measured["values"]]
+    mean, sd = (each and factor * each for each in (measured.mean, measured.sd))
+    values = [factor * value for value in measured.values]
     interval = prediction_interval(values)
     if interval:
         interval = tuple(float(end) for end in np.clip(interval, *POSSIBLE[unit]))
@@ -126,7 +126,7 @@ def _beside(
         "published": published,
         "mean": mean,
         "sd": sd,
-        "n": measured["n"],
+        "n": measured.n,
         "values": values,
         "interval": interval,
         "difference": None if mean is None or published is None else mean - published,
@@ -136,7 +136,7 @@ def _beside(
 
 
 def compare_confusion(
-    paper: Any, matrix: Mapping[str, Any], summaries: Mapping[str, dict]
+    paper: Any, matrix: Mapping[str, Any], summaries: Mapping[str, Summary]
 ) -> dict[str, Any]:
     """A published confusion matrix, and the shares that follow from it, with what was measured.
 
@@ -148,29 +148,31 @@ def compare_confusion(
         measured minus published (both None if nothing was measured).
     """
     row = paper.row(matrix.row)
-    summary = summaries.get(row.id) or {}
+    summary = summaries.get(row.id)
     published = np.array(matrix.published, float)
     shares = {"recall": recall(published), "precision": precision(published)}
     measured = difference = None
-    if summary.get("confusion"):
-        measured = np.array(summary["confusion"])
+    if summary and summary.confusion:
+        measured = np.array(summary.confusion)
         measured *= published.sum(axis=1, keepdims=True) / measured.sum(axis=1, keepdims=True)
         difference = measured - published
     return {
         "id": f"confusion-{row.id}",
         "label": matrix.label,
         "row": row,
-        "summary": summaries.get(row.id),
+        "summary": summary,
         "accuracy": _beside(
             float(100 * np.trace(published) / published.sum()),
-            summary.get("kept", {}).get("val_accuracy"),
+            summary and summary.at("kept", "val_accuracy"),
             "percent",
             digits=2,
         ),
         **{
             name: [
                 _beside(100 * share, over, "percent", digits=1)
-                for share, over in zip(by_class, summary.get(name) or [None] * 10, strict=True)
+                for share, over in zip(
+                    by_class, getattr(summary, name, None) or [None] * 10, strict=True
+                )
             ]
             for name, by_class in shares.items()
         },
@@ -181,7 +183,7 @@ def compare_confusion(
 
 
 def published_numbers(
-    paper: Any, summaries: Mapping[str, dict], margins: Margins
+    paper: Any, summaries: Mapping[str, Summary], margins: Margins
 ) -> list[dict[str, Any]]:
     """Every published number: table, row, metric, comparison, margin, verdict and reason.
 
@@ -215,18 +217,18 @@ def published_numbers(
     return numbers
 
 
-def _reasons(number: Mapping[str, Any], summary: Mapping[str, Any] | None) -> Iterable[str]:
+def _reasons(number: Mapping[str, Any], summary: Summary | None) -> Iterable[str]:
     """Why a number has no verdict, and what its runs went through that makes one say less."""
-    if not number["n"]:
+    if summary is None or not number["n"]:
         yield "no run was completed"
         return
     if number["verdict"] == "not comparable":
         yield "the row is told this epoch"
-    runs, completed = len(summary["seeds"]), summary["completed"]
+    runs, completed = len(summary.seeds), summary.completed
     if completed < runs:
         yield f"{runs - completed} of {runs} runs diverged"
-    if collapsed := summary.get("collapsed"):
-        yield f"{len(collapsed)} of {completed} runs collapsed"
+    if summary.collapsed:
+        yield f"{len(summary.collapsed)} of {completed} runs collapsed"
     if number["verdict"] == "reproduced" and not number["within_margin"]:
         yield "by the runs’ spread alone"
 

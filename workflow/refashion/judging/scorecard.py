@@ -13,16 +13,14 @@ from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import VERDICTS, published_numbers
 from refashion.results.files import read_json
+from refashion.results.paths import Kept, scorecard_file
+from refashion.results.reference import WAY_OUT, Environment
 from refashion.results.summary import load_summaries
 from refashion.text import NONE, listed
 
 if TYPE_CHECKING:
     from refashion.paper.config import Margins
 
-# A paper's grade in results/reference/<scale>/<paper>.
-KEPT_AS = "verdicts.json"
-# From a reference that is not there, or not whole.
-WAY_OUT = "keep a whole run as the reference by `make accept`"
 MARKERS = ("<!-- scorecard -->", "<!-- end of scorecard -->")
 BADGE_COLOR = "#14507f"
 
@@ -219,8 +217,7 @@ def load(results_root: Path) -> dict[str, Any]:
     Raises:
         UserError: it has not been written.
     """
-    file = Path(results_root) / "scorecard.json"
-    return read_json(file, "make the scorecard before the report")
+    return read_json(scorecard_file(results_root), "make the scorecard before the report")
 
 
 # ---- in the README ------------------------------------------------------------------------------
@@ -233,13 +230,12 @@ def load_reference(folder: Path) -> dict[str, Any]:
         UserError: nothing is kept there.
     """
     grades, seeds = {}, {}
-    for file in sorted(Path(folder).glob(f"*/{KEPT_AS}")):
-        key = file.parent.name
-        grades[key] = read_json(file, WAY_OUT)
-        seeds[key] = read_json(Path(folder) / f"{key}.json", WAY_OUT)["seeds"]
+    for kept in Kept.graded(folder):
+        grades[kept.paper] = read_json(kept.verdicts, WAY_OUT)
+        seeds[kept.paper] = Environment.read(kept.environment).seeds
     if not grades:
-        raise UserError(f"{folder}: no paper's {KEPT_AS} there; {WAY_OUT}")
-    return make_card(grades, Path(folder).name, seeds)
+        raise UserError(f"{folder}: no paper's verdicts.json there; {WAY_OUT}")
+    return make_card(grades, folder.name, seeds)
 
 
 def in_readme(readme: str, card: Mapping[str, Any], picture: str) -> str:

@@ -19,8 +19,9 @@ from refashion.judging.diagnosis.runs import excess_over_floor
 from refashion.paper.claims import Claim, Part
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
 from refashion.results.files import read_json
+from refashion.results.paths import evidence_file
 from refashion.results.run import Run, read_runs
-from refashion.results.summary import load_summaries
+from refashion.results.summary import Summary, load_summaries
 
 if TYPE_CHECKING:
     from refashion.paper.config import Margins
@@ -36,7 +37,7 @@ class Measured:
     """
 
     paper: Any
-    summaries: Mapping[str, dict]
+    summaries: Mapping[str, Summary]
     runs: Mapping[int, Mapping[str, Run]]
     levels: Mapping[str, Any]
 
@@ -198,7 +199,7 @@ def distances(
     return found
 
 
-def _fates(study: Study, reading: Reading | None, summaries: Mapping[str, dict]) -> list[dict]:
+def _fates(study: Study, reading: Reading | None, summaries: Mapping[str, Summary]) -> list[dict]:
     """How the runs ended that a reading is measured on."""
     names = {row.reading_of: row.id for row in reading.rows} if reading else {}
     fates = []
@@ -206,8 +207,8 @@ def _fates(study: Study, reading: Reading | None, summaries: Mapping[str, dict])
         summary = summaries.get(row)
         fate = {"row": row, "completed": 0, "seeds": 0, "diverged_at_epoch": []}
         if summary:
-            fate |= {key: summary[key] for key in ("completed", "diverged_at_epoch")}
-            fate["seeds"] = len(summary["seeds"])
+            fate |= {"completed": summary.completed, "seeds": len(summary.seeds)}
+            fate["diverged_at_epoch"] = list(summary.diverged_at_epoch)
         fates.append(fate)
     return fates
 
@@ -372,5 +373,5 @@ def load(paper: Any, results_root: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: it has not been written.
     """
-    file = Path(results_root) / "evidence" / paper.key / "studies.json"
+    file = evidence_file(results_root, paper.key, "studies")
     return read_json(file, "compare the readings first")

@@ -27,7 +27,8 @@ from refashion.judging.numbers import (
 from refashion.report import latex
 from refashion.report.claims import count_verdicts, present
 from refashion.report.tables import tabulate, tabulate_confusion, tabulate_excess
-from refashion.results.summary import distinct, load_summaries
+from refashion.results.provenance import Provenance
+from refashion.results.summary import Summary, distinct, load_summaries
 from refashion.text import (
     NONE,
     capital,
@@ -86,7 +87,7 @@ SERIES = {
 def _figure(
     paper: Any,
     figure: Mapping[str, Any],
-    summaries: Mapping[str, dict],
+    summaries: Mapping[str, Summary],
     results_root: Path,
     seeds: Sequence[int],
 ) -> dict[str, str]:
@@ -122,12 +123,12 @@ def drawn(results_root: Path, name: str) -> dict[str, str]:
 
 
 def _what_is_drawn(
-    paper: Any, figure: Mapping[str, Any], summaries: Mapping[str, dict], seeds: Sequence[int]
+    paper: Any, figure: Mapping[str, Any], summaries: Mapping[str, Summary], seeds: Sequence[int]
 ) -> str:
     """Which images, of which epoch and over which seeds, and how to read it."""
     rows = [paper.row(row) for row in figure.rows]
     # A run that diverged is no part of a mean, and a row without another is not drawn.
-    completed = [summaries.get(row.id, {}).get("completed", len(seeds)) for row in rows]
+    completed = [summaries[row.id].completed if row.id in summaries else len(seeds) for row in rows]
     runs = [number for number in completed if number] or [0]
     several = max(runs) > 1
     over = f"mean over {span(runs)} seeds" if several else "one run alone"
@@ -202,7 +203,7 @@ def _finding(paper: Any, finding: findings.Finding) -> dict[str, Any]:
     }
 
 
-def _claims(paper: Any, summaries: Mapping[str, dict], results_root: Path) -> dict[str, Any]:
+def _claims(paper: Any, summaries: Mapping[str, Summary], results_root: Path) -> dict[str, Any]:
     judged = verdicts.load(paper, results_root)
     for result in judged.values():
         result["note"] = " ".join([result["note"], *_collapses(result, summaries)]).strip()
@@ -215,14 +216,14 @@ def _claims(paper: Any, summaries: Mapping[str, dict], results_root: Path) -> di
     }
 
 
-def _collapses(result: Mapping[str, Any], summaries: Mapping[str, dict]) -> list[str]:
+def _collapses(result: Mapping[str, Any], summaries: Mapping[str, Summary]) -> list[str]:
     """Which of the runs that a claim was tested on collapsed."""
     tests = [part["test"] for part in result["parts"]]
     named = {row for test in tests for row in (*test.get("rows", ()), *test.get("among", ()))}
     named |= {test["row"] for test in tests if "row" in test}
     together: dict[tuple[int, ...], list[str]] = {}
     for row, summary in summaries.items():
-        if row in named and (collapsed := summary.get("collapsed")):
+        if row in named and (collapsed := summary.collapsed):
             together.setdefault(tuple(collapsed), []).append(row)
     return [f"{listed(rows)} collapsed (seed {listed(seeds)})." for seeds, rows in together.items()]
 
@@ -239,20 +240,20 @@ def _citation(citation: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _inventory(paper: Any, summaries: Mapping[str, dict]) -> list[dict[str, Any]]:
+def _inventory(paper: Any, summaries: Mapping[str, Summary]) -> list[dict[str, Any]]:
     """Every row with its target, size and cost."""
     lines = []
     for row in paper.rows:
         line = {"target": row.name, "ours": row.variant_of is not None}
         line |= dict.fromkeys(("parameters", "epochs", "kept", "time"), NONE) | {"runs": "not run"}
         if summary := summaries.get(row.id):
-            kept = summary["kept"].get("epoch", {"values": []})["values"]
-            seconds = summary["seconds"]
+            kept = summary.at("kept", "epoch")
+            seconds = summary.seconds
             line |= {
-                "parameters": f"{summary['parameters']:,}",
-                "epochs": span(summary["epochs"]),
-                "kept": span([round(epoch) for epoch in kept]) if kept else NONE,
-                "runs": f"{summary['completed']} of {len(summary['seeds'])}",
+                "parameters": f"{summary.parameters:,}",
+                "epochs": span(summary.epochs),
+                "kept": span([round(epoch) for epoch in kept.values]) if kept else NONE,
+                "runs": f"{summary.completed} of {len(summary.seeds)}",
                 "time": duration(sum(seconds) / len(seconds)),
             }
         lines.append(line)
@@ -317,7 +318,7 @@ def _margins(config: Config) -> str:
 
 
 def _highlights(
-    paper: Any, numbers: list[dict], summaries: Mapping[str, dict], seeds: Sequence[int]
+    paper: Any, numbers: list[dict], summaries: Mapping[str, Summary], seeds: Sequence[int]
 ) -> dict[str, Any]:
     """A paper in a few numbers, and where it and the runs are furthest apart."""
     groups = [
@@ -359,20 +360,20 @@ def _numbers_compared(numbers: Sequence[Mapping[str, Any]]) -> str:
     return f"{measured} of {len(numbers)}" if numbers else "none printed"
 
 
-def _rows_trained(paper: Any, summaries: Mapping[str, dict]) -> str:
-    trained = sum(bool(summary["completed"]) for summary in summaries.values())
+def _rows_trained(paper: Any, summaries: Mapping[str, Summary]) -> str:
+    trained = sum(bool(summary.completed) for summary in summaries.values())
     return f"{trained} of {len(paper.rows)}"
 
 
-def _diverged_runs(summaries: Mapping[str, dict]) -> str:
-    return str(sum(summary["diverged"] for summary in summaries.values()))
+def _diverged_runs(summaries: Mapping[str, Summary]) -> str:
+    return str(sum(summary.diverged for summary in summaries.values()))
 
 
 def _paper(
     paper: Any,
     numbers: list[dict],
     found: Sequence[findings.Finding],
-    summaries: Mapping[str, dict],
+    summaries: Mapping[str, Summary],
     results_root: Path,
     seeds: Sequence[int],
 ) -> dict[str, Any]:
@@ -406,7 +407,7 @@ def _paper(
 def _overview(
     papers: Sequence[Any],
     numbers: Mapping[str, list[dict]],
-    summaries: Mapping[str, Mapping[str, dict]],
+    summaries: Mapping[str, Mapping[str, Summary]],
 ) -> dict[str, Any]:
     """A line a paper; the kinds of number that any of them prints are columns."""
     kinds = {key: largest_differences(of_paper) for key, of_paper in numbers.items()}
@@ -430,7 +431,7 @@ def _overview(
                 "medians": [medians.get(kind, NONE) for kind in columns],
                 "figures": str(len(paper.figures)),
                 "diverged": _diverged_runs(of_rows),
-                "time": duration(sum(sum(summary["seconds"]) for summary in of_rows.values())),
+                "time": duration(sum(sum(summary.seconds) for summary in of_rows.values())),
             }
         )
     return {"kinds": [capital(KINDS[kind][1]) for kind in columns], "lines": lines}
@@ -467,15 +468,15 @@ def _across(
 
 
 def how_it_was_run(
-    run: Mapping[str, Any],
+    run: Provenance,
     config: Config,
     scale: str,
     papers: Sequence[Any],
-    summaries: Mapping[str, Mapping[str, dict]],
+    summaries: Mapping[str, Mapping[str, Summary]],
 ) -> list[tuple[str, str]]:
     """How it was run, as (label, value)."""
     every = [summary for of_rows in summaries.values() for summary in of_rows.values()]
-    seconds = [second for summary in every for second in summary["seconds"]]
+    seconds = [second for summary in every for second in summary.seconds]
     images = distinct(
         _images(row, summaries[paper.key][row.id])
         for paper in papers
@@ -483,11 +484,11 @@ def how_it_was_run(
         if row.id in summaries[paper.key]
     )
     trained = {
-        key: distinct(value for summary in every for value in summary[key])
+        key: distinct(value for summary in every for value in getattr(summary, key))
         for key in ("devices", "torch", "kernels")
     }
-    commit = run["commit"] or "not in a git checkout"
-    if run["commit"] and run["dirty"]:
+    commit = run.commit or "not in a git checkout"
+    if run.commit and run.dirty:
         commit += ", with uncommitted changes"
     epochs = config.chosen.epochs
     return [
@@ -504,23 +505,25 @@ def how_it_was_run(
         ("Kernels", ", ".join(trained["kernels"]) or NONE),
         (
             "Images' SHA-256",
-            ", ".join(distinct(s["dataset_sha256"][:16] for s in every)) or NONE,
+            ", ".join(distinct(s.dataset_sha256[:16] for s in every)) or NONE,
         ),
         ("Called close", sentence(_margins(config))),
         ("Commit", commit),
         (
             "Report made with",
-            ", ".join(f"{name} {version}" for name, version in run["versions"].items()),
+            ", ".join(f"{name} {version}" for name, version in run.versions.items()),
         ),
-        ("Platform", f"{run['platform']}, {count(run['cores'], 'core')}"),
-        ("Date", run["date"]),
+        ("Platform", f"{run.platform}, {count(run.cores, 'core')}"),
+        ("Date", run.date),
     ]
 
 
-def _images(row: Any, summary: Mapping[str, Any]) -> str:
+def _images(row: Any, summary: Summary) -> str:
     sets = ["train", "validation", "test"] if row.spec.split.validation else ["train", "test"]
     names = {"train": "training"}
-    return ", ".join(f"{summary[f'{name}_images']:,} {names.get(name, name)}" for name in sets)
+    return ", ".join(
+        f"{getattr(summary, f'{name}_images'):,} {names.get(name, name)}" for name in sets
+    )
 
 
 # ---- the whole ----------------------------------------------------------------------------------
@@ -531,7 +534,7 @@ def build_context(
     papers: Sequence[Any],
     results_root: Path,
     scale: str,
-    run: Mapping[str, Any],
+    run: Provenance,
     statements: Sequence[Statement] = (),
 ) -> dict[str, Any]:
     """All that the templates print, every number a string.
@@ -563,7 +566,7 @@ def build_context(
         "title": TITLE if len(papers) > 1 else f"{papers[0].key}, rerun",
         "smoke": scale == "smoke",
         "banner": BANNER if scale == "smoke" else "",
-        "date": run["date"],
+        "date": run.date,
         "spread": seeds_run(seeds),
         # Of one paper it would be a second account of the same counts.
         "scorecard": _scorecard(root) if len(papers) > 1 else None,

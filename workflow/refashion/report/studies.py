@@ -12,6 +12,7 @@ from refashion.judging.numbers import difference, mean_and_spread, printed
 from refashion.paper.studies import DEFAULT, Reading, Study, needed_rows
 from refashion.report.claims import SIGNS
 from refashion.report.page import BANNER, KINDS, VERDICT_SIGNS, drawn, how_it_was_run, seeds_run
+from refashion.results.provenance import Provenance
 from refashion.results.summary import load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
@@ -26,7 +27,7 @@ def build_context(
     papers: Sequence[Any],
     results_root: Path,
     scale: str,
-    run: Mapping[str, Any],
+    run: Provenance,
 ) -> dict[str, Any]:
     """All that the templates of the studies print; papers without a study are left out.
 
@@ -43,7 +44,7 @@ def build_context(
         "title": TITLE,
         "smoke": scale == "smoke",
         "banner": BANNER if scale == "smoke" else "",
-        "date": run["date"],
+        "date": run.date,
         "spread": seeds_run(config.seeds),
         "papers": [_paper(paper, root) for paper in studied],
         "run": how_it_was_run(run, config, scale, studied, summaries),

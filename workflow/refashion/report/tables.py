@@ -18,10 +18,13 @@ from refashion.judging.numbers import (
 )
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
+from refashion.results.summary import Summary
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 
-def tabulate(paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]) -> dict[str, Any]:
+def tabulate(
+    paper: Any, table: Mapping[str, Any], summaries: Mapping[str, Summary]
+) -> dict[str, Any]:
     """A paper's table with its lines, notes and panels; ``summaries`` maps row id to summary.
 
     Settings that all lines share are said once, above it.
@@ -54,7 +57,7 @@ def tabulate(paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]
                 "ours": line["ours"],
                 "mark": mark,
                 "settings": [values[key][index] for key in columns],
-                "n": str(summary["completed"]) if summary else NONE,
+                "n": str(summary.completed) if summary else NONE,
                 "cells": [_cell(number, summary) for number in line["numbers"].values()],
             }
         )
@@ -81,7 +84,7 @@ def tabulate(paper: Any, table: Mapping[str, Any], summaries: Mapping[str, dict]
 
 
 def tabulate_confusion(
-    paper: Any, matrix: Mapping[str, Any], summaries: Mapping[str, dict]
+    paper: Any, matrix: Mapping[str, Any], summaries: Mapping[str, Summary]
 ) -> dict[str, Any]:
     """What follows from a published confusion matrix, laid out as by :func:`tabulate`."""
     compared = compare_confusion(paper, matrix, summaries)
@@ -91,7 +94,7 @@ def tabulate_confusion(
         [_cell(number, summary) for number in of_class]
         for of_class in zip(compared["recall"], compared["precision"], strict=True)
     ]
-    n = str(summary["completed"]) if summary else NONE
+    n = str(summary.completed) if summary else NONE
     lines = [
         {"row": name, "ours": False, "mark": "", "settings": [], "n": n, "cells": pair}
         for name, pair in zip(("All: accuracy", *CLASS_NAMES), cells, strict=True)
@@ -99,7 +102,7 @@ def tabulate_confusion(
     remarks = _fate(summary)
     if compared["difference"] is not None:
         remarks.append(_most_different_cell(compared))
-        if any(0 in over["values"] for over in summary["precision"]):
+        if any(0 in over.values for over in summary.precision):
             remarks.append("A class that a run never predicts has precision 0 in that run.")
     return {
         "anchor": f"{paper.key}-{compared['id']}",
@@ -115,7 +118,7 @@ def tabulate_confusion(
 
 
 def tabulate_excess(
-    paper: Any, levels: Mapping[str, Any], summaries: Mapping[str, dict]
+    paper: Any, levels: Mapping[str, Any], summaries: Mapping[str, Summary]
 ) -> dict[str, Any]:
     """The errors that have a floor, with it and the excess over it: a panel for every metric.
 
@@ -188,11 +191,11 @@ def _most_different_cell(compared: Mapping[str, Any]) -> str:
     )
 
 
-def _cell(compared: Mapping[str, Any], summary: Mapping[str, Any] | None) -> dict[str, str]:
+def _cell(compared: Mapping[str, Any], summary: Summary | None) -> dict[str, str]:
     measured = mean_and_spread(compared)
     if summary is None:
         measured = "not run"
-    elif not summary["completed"]:
+    elif not summary.completed:
         measured = "diverged"
     return {
         "published": printed(compared),
@@ -201,18 +204,18 @@ def _cell(compared: Mapping[str, Any], summary: Mapping[str, Any] | None) -> dic
     }
 
 
-def _fate(summary: Mapping[str, Any] | None) -> list[str]:
+def _fate(summary: Summary | None) -> list[str]:
     """What keeps a row's runs from having numbers, or their numbers from saying much, if any."""
     if summary is None:
         return ["Not run."]
     said = []
-    if summary["diverged"]:
-        epochs = sorted({epoch for epoch in summary["diverged_at_epoch"] if epoch is not None})
+    if summary.diverged:
+        epochs = sorted({epoch for epoch in summary.diverged_at_epoch if epoch is not None})
         at = f" at epoch {' or '.join(map(str, epochs))}" if epochs else ""
-        seeds = count(len(summary["seeds"]), "seed")
-        said.append(f"Diverged{at} ({summary['diverged']} of {seeds}).")
-    if collapsed := summary.get("collapsed"):
-        runs = count(summary["completed"], "completed run")
+        seeds = count(len(summary.seeds), "seed")
+        said.append(f"Diverged{at} ({summary.diverged} of {seeds}).")
+    if collapsed := summary.collapsed:
+        runs = count(summary.completed, "completed run")
         said.append(f"Collapsed ({len(collapsed)} of {runs}).")
     return said
 

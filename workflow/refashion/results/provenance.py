@@ -9,10 +9,23 @@ import platform
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
+
+from refashion.paper.record import Record
 
 
-def describe_run(root: Path, date: str | None = None) -> dict[str, Any]:
+class Provenance(Record):
+    """Where a run was made, and with what."""
+
+    commit: str | None
+    dirty: bool
+    """Whether the checkout had changes that are in no commit."""
+    versions: dict[str, str]
+    platform: str
+    cores: int
+    date: str
+
+
+def describe_run(root: Path, date: str | None = None) -> Provenance:
     """Commit, versions, platform, cores and date, for the report and the reference.
 
     ``root`` is the repository. ``date`` is as given, or today's in UTC, or that of
@@ -28,18 +41,18 @@ def describe_run(root: Path, date: str | None = None) -> dict[str, Any]:
             .date()
             .isoformat()
         )
-    return {
-        "commit": _git(root, "rev-parse", "--short=12", "HEAD"),
+    return Provenance(
+        commit=_git(root, "rev-parse", "--short=12", "HEAD"),
         # What a run writes under results is no change of what it was made with.
-        "dirty": bool(_git(root, "status", "--porcelain", "--", ".", ":!results")),
-        "versions": {
+        dirty=bool(_git(root, "status", "--porcelain", "--", ".", ":!results")),
+        versions={
             "python": platform.python_version(),
             **{name: _version(name, root) for name in ("torch", "numpy", "snakemake", "refashion")},
         },
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count() or 0,
-        "date": date,
-    }
+        platform=f"{platform.system()} {platform.machine()}",
+        cores=os.cpu_count() or 0,
+        date=date,
+    )
 
 
 def _version(distribution: str, root: Path) -> str:

@@ -2,103 +2,158 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import pandas as pd
 
-from refashion.errors import UserError
-from refashion.results.summary import EPOCHS, distinct, load_summaries
+from refashion.paper.metric import AT
+from refashion.paper.record import Many
+from refashion.results.files import as_record, read_json
+from refashion.results.paths import HISTORY, METRICS, Kept, run_folder
+from refashion.results.provenance import Provenance
+from refashion.results.run import Metrics, Run
+from refashion.results.summary import Summary, distinct, load_summaries
+
+if TYPE_CHECKING:
+    from refashion.paper.papers import Paper
+
+T = TypeVar("T")
 
 REFERENCE_COLUMNS = ["paper", "row", "metric", "at", "n", "mean", "sd", "published"]
 
 # What a run leaves that a reader needs to check its summary.
-RUN_FILES = ("metrics.json", "history.csv")
+RUN_FILES = (METRICS, HISTORY)
+# From a reference that is not there, or not whole.
+WAY_OUT = "keep a whole run as the reference by `make accept`"
 
 
-def reference_table(paper: Any, summaries: Mapping[str, dict]) -> pd.DataFrame:
+class Environment(Provenance):
+    """Where a reference was made, and what its trainings were."""
+
+    seeds: Many[int]
+    trained_on: Many[str]
+    torch: Many[str]
+    kernels: Many[str]
+    dataset_sha256: Many[str]
+    code_sha256: Many[str]
+    training_seconds: int
+    diverged: int
+
+    @classmethod
+    def of(cls, made: Provenance, summaries: Sequence[Summary]) -> Environment:
+        """That of the runs in these summaries, kept by a run that was made so."""
+        return cls(
+            **made.model_dump(),
+            seeds=_distinct(summary.seeds for summary in summaries),
+            trained_on=_distinct(summary.devices for summary in summaries),
+            torch=_distinct(summary.torch for summary in summaries),
+            kernels=_distinct(summary.kernels for summary in summaries),
+            dataset_sha256=_distinct([summary.dataset_sha256] for summary in summaries),
+            code_sha256=_distinct(summary.code_sha256 for summary in summaries),
+            training_seconds=round(sum(sum(summary.seconds) for summary in summaries)),
+            diverged=sum(summary.diverged for summary in summaries),
+        )
+
+    @classmethod
+    def read(cls, file: Path) -> Environment:
+        """What is kept.
+
+        Raises:
+            UserError: nothing is, or something else.
+        """
+        return as_record(cls, read_json(file, WAY_OUT), file, WAY_OUT)
+
+
+def kept_metrics(file: Path) -> Metrics:
+    """A kept run's metrics, whatever the settings of its row are by now.
+
+    Raises:
+        UserError: it is not there, or of another form.
+    """
+    return as_record(Metrics, read_json(file, WAY_OUT), file, WAY_OUT)
+
+
+def _distinct(each: Iterable[Iterable[T]]) -> tuple[T, ...]:
+    return tuple(distinct(chain.from_iterable(each)))
+
+
+Cell = str | int | float | None
+
+
+def reference_table(paper: Paper, summaries: Mapping[str, Summary]) -> list[dict[str, Cell]]:
     """Every metric of every row, with the number that the paper prints for it.
 
-    ``summaries`` maps row id to summary. Columns as in ``REFERENCE_COLUMNS``; losses and shares in
+    ``summaries`` maps row id to summary. A line has ``REFERENCE_COLUMNS``; losses and shares in
     [0, 1] as in ``metrics.json``. A row that two tables print with different numbers has a line
     for each.
     """
-    lines = []
+    lines: list[dict[str, Cell]] = []
     printed = _printed(paper)
     for row in (row for row in paper.rows if row.id in summaries):
-        for at in EPOCHS:
-            for metric, measured in summaries[row.id][at].items():
-                identity = {"paper": paper.key, "row": row.id, "metric": metric, "at": at}
-                numbers = {name: measured[name] for name in ("n", "mean", "sd")}
+        for at in AT:
+            for metric, measured in summaries[row.id].of(at).items():
+                cells = (paper.key, row.id, metric, at, measured.n, measured.mean, measured.sd)
                 lines += [
-                    identity | numbers | {"published": number}
+                    dict(zip(REFERENCE_COLUMNS, (*cells, number), strict=True))
                     for number in printed.get((row.id, metric, at), [None])
                 ]
-    frame = pd.DataFrame(lines, columns=REFERENCE_COLUMNS)
-    return frame.astype({"n": int, "mean": float, "sd": float, "published": float})
+    return lines
 
 
-def _printed(paper: Any) -> dict[tuple[str, str, str], list[float]]:
+def _printed(paper: Paper) -> dict[tuple[str, str, str], list[float]]:
     """(row id, metric, at) to the distinct numbers that the paper prints for it."""
-    printed: dict[tuple[str, str, str], list[float]] = {}
+    printed: dict[tuple[str, str, str], dict[float, None]] = {}
+    for row, metric, at, number in _every_printed(paper):
+        printed.setdefault((paper.row(row).id, metric, at), {})[number] = None
+    return {what: list(numbers) for what, numbers in printed.items()}
 
-    def add(row: str, metric: str, at: str, number: float) -> None:
-        known = printed.setdefault((paper.row(row).id, metric, at), [])
-        if number not in known:
-            known.append(number)
 
+def _every_printed(paper: Paper) -> Iterator[tuple[str, str, str, float]]:
     for table in paper.tables:
         for line in table.lines:
             for key, number in line.published.items():
                 metric = table.metrics[key]
-                share = round(number / 100, 6) if metric.unit == "percent" else number
-                add(line.row, metric.metric, metric.at, share)
+                share = round(number / 100, 6) if metric.unit == "percent" else float(number)
+                yield line.row, metric.metric, metric.at, share
     for matrix in paper.confusion_matrices:
         counts = np.array(matrix.published)
-        add(matrix.row, "val_accuracy", "kept", float(np.trace(counts) / counts.sum()))
-    return printed
+        yield matrix.row, "val_accuracy", "kept", float(np.trace(counts) / counts.sum())
 
 
 def write_reference(
-    paper: Any, results_root: Path, seeds: Sequence[int], run: Mapping[str, Any], out: Path
+    paper: Paper, results_root: Path, seeds: Sequence[int], made: Provenance, kept: Kept
 ) -> None:
     """Keep what was measured of a paper, as text and small enough for git.
 
-    Writes :func:`reference_table` to ``out``, to the same name with the ending .json where it was
-    made, and to the folder of that name, as ``<row>/seed-<n>/``, each run's ``RUN_FILES``.
+    Writes :func:`reference_table`, the environment, and of each run ``RUN_FILES``.
 
     Args:
         paper: what was run.
         results_root: ``results/<scale>``, with each row's ``summary.json`` and runs.
         seeds: the runs to keep.
-        run: commit, versions and platform, as the report states them.
-        out: the CSV file.
+        made: commit, versions and platform, as the report states them.
+        kept: where.
 
     Raises:
-        UserError: a run is missing.
+        UserError: a run is missing, or not its row's.
     """
     summaries = load_summaries(paper, results_root)
-    runs = [Path(row.id) / f"seed-{seed}" for row in paper.rows for seed in seeds]
-    for file in (there / name for there in runs for name in RUN_FILES):
-        source, kept = Path(results_root) / paper.key / file, Path(out).with_suffix("") / file
-        if not source.exists():
-            raise UserError(f"{source}: not there; train the row first")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, kept)
-    every = list(summaries.values())
-    environment = dict(run) | {
-        "seeds": distinct(seed for summary in every for seed in summary["seeds"]),
-        "trained_on": distinct(device for summary in every for device in summary["devices"]),
-        "torch": distinct(version for summary in every for version in summary["torch"]),
-        "kernels": distinct(kernel for summary in every for kernel in summary["kernels"]),
-        "dataset_sha256": distinct(summary["dataset_sha256"] for summary in every),
-        "code_sha256": distinct(code for summary in every for code in summary["code_sha256"]),
-        "training_seconds": round(sum(sum(summary["seconds"]) for summary in every)),
-        "diverged": sum(summary["diverged"] for summary in every),
-    }
-    reference_table(paper, summaries).to_csv(out, index=False, lineterminator="\n")
-    Path(out).with_suffix(".json").write_text(json.dumps(environment, indent=2) + "\n")
+    for row in paper.rows:
+        for seed in seeds:
+            source, to = run_folder(results_root, row, seed), run_folder(kept.root, row, seed)
+            Run.read(source, row, seed, outputs=False)
+            to.mkdir(parents=True, exist_ok=True)
+            for name in RUN_FILES:
+                shutil.copyfile(source / name, to / name)
+    with kept.table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, REFERENCE_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(reference_table(paper, summaries))
+    environment = Environment.of(made, list(summaries.values())).model_dump()
+    kept.environment.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")

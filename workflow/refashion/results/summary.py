@@ -2,113 +2,186 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from refashion.errors import UserError
-from refashion.results.files import read_json
+from refashion.paper.metric import AT, At
+from refashion.paper.record import Many, Record
+from refashion.paper.spec import Row, Task
+from refashion.results.files import as_record, check_belongs, read_json
+from refashion.results.paths import METRICS, run_folder, summary_file
+from refashion.results.run import BROKEN, MISSING, Metrics, identity
 
-# Of which epoch a number is: each metric's own best; the last one; the one whose weights were
-# kept; the one of the lowest validation loss.
-EPOCHS = ("best", "final", "kept", "lowest")
+if TYPE_CHECKING:
+    from refashion.paper.papers import Paper
 
-
-def statistics(values: Iterable[float]) -> dict[str, Any]:
-    """Mean and sample standard deviation (ddof 1); ``sd`` is None for fewer than two values."""
-    values = [float(value) for value in values]
-    return {
-        "mean": float(np.mean(values)) if values else None,
-        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "n": len(values),
-        "values": values,
-    }
+T = TypeVar("T")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return read_json(path, "train the row first", "remove it and train the row again")
+class Statistics(Record):
+    """Of some values, one a run: mean, sample standard deviation (ddof 1), count.
 
-
-def _one_value(runs: list[dict], files: list[Path], key: str) -> Any:
-    for run, file in zip(runs, files, strict=True):
-        if run[key] != runs[0][key]:
-            raise UserError(
-                f"{file}: {key}: {run[key]} differs from {runs[0][key]} in {files[0]}; "
-                "seeds of one row must come from one spec on the same images"
-            )
-    return runs[0][key]
-
-
-def summarise(metrics_files: list[Path]) -> dict[str, Any]:
-    """One row's runs, over its seeds, as written to ``summary.json``.
-
-    Under each of ``EPOCHS`` it has the :func:`statistics` of every metric, but for ``best`` also of
-    ``epoch``. Diverged runs are counted (``diverged``, and ``diverged_at_epoch`` one entry per such
-    run, None if unknown) but are no part of any statistic. Losses are in the units of the
-    normalised data, accuracies shares in [0, 1], ``seconds`` the wall time and ``epochs`` the
-    number of epochs of each training, in the order of ``seeds``.
-
-    ``confusion`` is the mean confusion matrix over completed runs, 10 lists (true classes) of 10
-    counts (predicted), ``recall`` and ``precision`` the statistics of each class; all three are
-    None for a reconstruction, and where no run was completed.
-
-    Raises:
-        UserError: a file is missing or not JSON, a seed comes twice, or the runs do not belong
-            to one row, one spec and one set of images.
+    ``mean`` is None without a value, ``sd`` with fewer than two.
     """
-    if not metrics_files:
-        raise UserError(
-            "no metrics.json to summarise; name at least one seed in config.yaml: seeds"
-        )
-    read = sorted(((_read(file), Path(file)) for file in metrics_files), key=lambda r: r[0]["seed"])
-    runs, files = [run for run, _ in read], [file for _, file in read]
-    images = ("train_images", "validation_images", "test_images")
-    row = {
-        key: _one_value(runs, files, key)
-        for key in ("paper", "row", "task", "parameters", *images, "spec_sha256", "dataset_sha256")
-    }
-    seeds = [run["seed"] for run in runs]
-    if len(set(seeds)) < len(seeds):
-        raise UserError(f"{files[0].parent.parent}: seeds {seeds}: a seed may come only once")
 
-    completed = [run for run in runs if run["status"] == "completed"]
-    diverged = [run for run in runs if run["status"] != "completed"]
-    return (
-        row
-        | {
-            "seeds": seeds,
-            "epochs": [run["epochs"] for run in runs],
-            "completed": len(completed),
-            "stopped_early": sum(run["stopped_early"] for run in completed),
-            "diverged": len(diverged),
-            "diverged_at_epoch": [run.get("diverged_at_epoch") for run in diverged],
-        }
-        | {at: _over_seeds(completed, at) for at in EPOCHS}
-        | _confusion_over_seeds(completed)
-        | {
-            "seconds": [run["seconds"] for run in runs],
-            "devices": distinct(run.get("device_name") or run["device"] for run in runs),
-            "torch": distinct(run["torch"] for run in runs),
-            "kernels": distinct(run["kernels"] for run in runs),
-            "code_sha256": distinct(run["code_sha256"] for run in runs),
-        }
+    mean: float | None
+    sd: float | None
+    n: int
+    values: Many[float]
+
+
+def statistics(values: Iterable[float]) -> Statistics:
+    """The statistics of these values."""
+    each = tuple(float(value) for value in values)
+    return Statistics(
+        mean=float(np.mean(each)) if each else None,
+        sd=float(np.std(each, ddof=1)) if len(each) > 1 else None,
+        n=len(each),
+        values=each,
     )
 
 
-def _over_seeds(runs: list[dict], at: str) -> dict[str, dict[str, Any]]:
-    """The statistics of every metric that a run has; ``best`` holds the epoch with each value."""
-    measured = [
-        {name: entry["value"] if at == "best" else entry for name, entry in run[at].items()}
-        for run in runs
-    ]
+Measured = dict[str, Statistics]
+
+
+class Summary(Record):
+    """One row's runs, over its seeds: what summary.json holds.
+
+    Diverged runs are counted, but are no part of any statistic. Losses are in the units of the
+    normalised data, accuracies shares in [0, 1].
+    """
+
+    paper: str
+    row: str
+    task: Task
+    parameters: int
+    train_images: int
+    validation_images: int
+    test_images: int
+    spec_sha256: str
+    dataset_sha256: str
+    seeds: Many[int]
+    epochs: Many[int]
+    """Completed by each training, in the order of ``seeds``."""
+    completed: int
+    stopped_early: int
+    diverged: int
+    diverged_at_epoch: Many[int | None]
+    """One entry for each diverged run, None if unknown."""
+    best: Measured
+    final: Measured
+    kept: Measured
+    lowest: Measured
+    """By metric, and but for ``best`` also of ``epoch``."""
+    confusion: Many[Many[float]] | None
+    """Mean over completed runs, 10 × 10 counts, true classes down; None for a reconstruction."""
+    recall: Many[Statistics] | None
+    """Of each class; likewise ``precision``."""
+    precision: Many[Statistics] | None
+    seconds: Many[float]
+    """Wall time of each training, in the order of ``seeds``."""
+    devices: Many[str]
+    torch: Many[str]
+    kernels: Many[str]
+    code_sha256: Many[str]
+    collapsed: tuple[int, ...] = ()
+    """Seeds of the runs whose output does not depend on the input; the diagnosis finds them."""
+
+    @classmethod
+    def read(cls, file: Path, row: Row) -> Summary:
+        """A row's summary.
+
+        Raises:
+            UserError: it is not there, not a summary, or of a row with other settings.
+        """
+        summary = as_record(cls, read_json(file, MISSING, BROKEN), file, BROKEN)
+        check_belongs(summary, file, identity(row), BROKEN)
+        return summary
+
+    def write(self, file: Path) -> None:
+        """Write it as JSON, without what the diagnosis finds."""
+        plain = self.model_dump(mode="json", exclude={"collapsed"})
+        file.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+
+    def of(self, moment: At) -> Measured:
+        """The statistics of every metric at a moment."""
+        return getattr(self, moment)
+
+    def at(self, moment: At, metric: str) -> Statistics | None:
+        """The statistics of a metric at a moment; None if no run was completed that has it."""
+        return self.of(moment).get(metric)
+
+
+def summarise(row: Row, runs: Iterable[Metrics]) -> Summary:
+    """A row's runs, over its seeds.
+
+    Raises:
+        UserError: there is no run, a seed comes twice, or they are not on the same images.
+    """
+    runs = sorted(runs, key=lambda run: run.seed)
+    if not runs:
+        raise UserError(
+            "no metrics.json to summarise; name at least one seed in config.yaml: seeds"
+        )
+    seeds = tuple(run.seed for run in runs)
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"{row.paper}/{row.id}: seeds {list(seeds)}: a seed may come only once")
+    _check_alike(row, runs)
+    completed = [run for run in runs if run.completed]
+    diverged = [run for run in runs if not run.completed]
+    return Summary(
+        paper=row.paper,
+        row=row.id,
+        task=row.task,
+        parameters=runs[0].parameters,
+        train_images=runs[0].train_images,
+        validation_images=runs[0].validation_images,
+        test_images=runs[0].test_images,
+        spec_sha256=row.spec_sha256,
+        dataset_sha256=runs[0].dataset_sha256,
+        seeds=seeds,
+        epochs=tuple(run.epochs for run in runs),
+        completed=len(completed),
+        stopped_early=sum(run.stopped_early for run in completed),
+        diverged=len(diverged),
+        diverged_at_epoch=tuple(run.diverged_at_epoch for run in diverged),
+        **{at: _over_seeds(completed, at) for at in AT},
+        **_confusion_over_seeds(completed),
+        seconds=tuple(run.seconds for run in runs),
+        devices=tuple(distinct(run.device_name for run in runs)),
+        torch=tuple(distinct(run.torch for run in runs)),
+        kernels=tuple(distinct(run.kernels for run in runs)),
+        code_sha256=tuple(distinct(run.code_sha256 for run in runs)),
+    )
+
+
+def _check_alike(row: Row, runs: Sequence[Metrics]) -> None:
+    """The runs are of one network on the same images."""
+    images = ("train_images", "validation_images", "test_images")
+    files = [run_folder(Path(), row, run.seed) / METRICS for run in runs]
+    for key in ("parameters", *images, "dataset_sha256"):
+        for run, file in zip(runs, files, strict=True):
+            if getattr(run, key) != getattr(runs[0], key):
+                raise UserError(
+                    f"{file}: {key}: {getattr(run, key)} differs from {getattr(runs[0], key)} in "
+                    f"{files[0]}; seeds of one row must be trained on the same images"
+                )
+
+
+def _over_seeds(runs: Sequence[Metrics], at: At) -> Measured:
+    """The statistics of every metric that a run has."""
+    measured = [run.at(at) for run in runs]
     names = distinct(name for run in measured for name in run)
     return {name: statistics(run[name] for run in measured if name in run) for name in names}
 
 
-def _confusion_over_seeds(runs: list[dict]) -> dict[str, Any]:
-    matrices = [np.array(run["confusion"], float) for run in runs if run["confusion"]]
+def _confusion_over_seeds(runs: Sequence[Metrics]) -> dict[str, Any]:
+    matrices = [np.array(run.confusion, float) for run in runs if run.confusion]
     if not matrices:
         return {"confusion": None, "recall": None, "precision": None}
     return {
@@ -136,12 +209,16 @@ def _share_on_diagonal(matrix: np.ndarray, axis: int) -> np.ndarray:
     return np.divide(np.diagonal(matrix), sums, out=np.zeros(len(matrix)), where=sums > 0)
 
 
-def distinct(values: Iterable[Any]) -> list[Any]:
+def distinct(values: Iterable[T]) -> list[T]:
     """The values without repetition, in the order in which they first come."""
     return list(dict.fromkeys(values))
 
 
-def load_summaries(paper: Any, results_root: Path) -> dict[str, dict[str, Any]]:
-    """Every ``summary.json`` that ``paper``'s rows have under ``results_root``, by row id."""
-    files = {row.id: Path(results_root) / paper.key / row.id / "summary.json" for row in paper.rows}
-    return {row: _read(file) for row, file in files.items() if file.exists()}
+def load_summaries(paper: Paper, root: Path) -> dict[str, Summary]:
+    """Every summary that a paper's rows have under ``results/<scale>``, by row id.
+
+    Raises:
+        UserError: one is not the row's, as its settings are now.
+    """
+    files = [(row, summary_file(root, row)) for row in paper.rows]
+    return {row.id: Summary.read(file, row) for row, file in files if file.exists()}

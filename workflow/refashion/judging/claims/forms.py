@@ -86,7 +86,7 @@ class Case:
 
 def _epochs_saved(run: Run, _part: Mapping) -> int:
     """Epochs that early stopping left out."""
-    return run.metrics["spec"]["epochs"] - run.metrics["epochs"]
+    return run.metrics.spec["epochs"] - run.metrics.epochs
 
 
 def _snapshot_loss(run: Run, part: Mapping) -> float:

@@ -35,6 +35,7 @@ from refashion.judging.statistics import mean_interval
 from refashion.paper.claim_words import describe
 from refashion.paper.claims import metrics_of
 from refashion.results.files import read_json
+from refashion.results.paths import evidence_file
 from refashion.results.run import NotTestedError, Run, read_runs
 from refashion.results.summary import statistics
 from refashion.text import listed
@@ -178,7 +179,7 @@ def _evaluate_part(measured: _Measured, seeds: Sequence[int], of_all: int) -> di
         ],
         "effects": values,
         "decides": decides,
-        **statistics(values.get(decides, [])),
+        **statistics(values.get(decides, [])).model_dump(mode="json"),
         "interval": list(interval) if interval else None,
     }
 
@@ -196,7 +197,7 @@ def _deciding(values: Mapping[str, Sequence[float]], verdict: str, negated: bool
     def strength(name: str) -> tuple[float, float]:
         each = values[name]
         if verdict == UNDECIDED:
-            return sum(value > 0 for value in each), statistics(each)["mean"]
+            return sum(value > 0 for value in each), statistics(each).mean
         return mean_interval(each)[verdict == DOES_NOT_HOLD], 0.0
 
     return (max if negated else min)(values, key=strength)
@@ -244,6 +245,6 @@ def load(paper: Any, results_root: Path) -> dict[str, dict[str, Any]]:
     Raises:
         UserError: it has not been written.
     """
-    file = Path(results_root) / "evidence" / paper.key / "claims.json"
+    file = evidence_file(results_root, paper.key, "claims")
     found = read_json(file, "test the claims before the report")
     return {claim["id"]: claim for claim in found}

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from refashion.results.files import read_json
+from refashion.results.paths import evidence_file
+from refashion.results.summary import Summary
 
 # What a finding is called in the report, in the report's order.
 KINDS = {
@@ -59,11 +61,14 @@ class Finding:
 
 
 def with_collapsed(
-    summaries: Mapping[str, dict], found: Sequence[Finding]
-) -> dict[str, dict[str, Any]]:
+    summaries: Mapping[str, Summary], found: Sequence[Finding]
+) -> dict[str, Summary]:
     """Rows' summaries, each with the seeds of those of its runs that ``collapsed``."""
     seeds = next((finding.seeds for finding in found if finding.kind == "collapsed"), {})
-    return {row: of_row | {"collapsed": seeds.get(row, [])} for row, of_row in summaries.items()}
+    return {
+        row: summary.model_copy(update={"collapsed": tuple(seeds.get(row, ()))})
+        for row, summary in summaries.items()
+    }
 
 
 def load(paper: Any, results_root: Path) -> list[Finding]:
@@ -72,5 +77,5 @@ def load(paper: Any, results_root: Path) -> list[Finding]:
     Raises:
         UserError: it has not been written.
     """
-    file = Path(results_root) / "evidence" / paper.key / "findings.json"
+    file = evidence_file(results_root, paper.key, "findings")
     return [Finding(**found) for found in read_json(file, "diagnose the paper first")]

@@ -6,13 +6,11 @@ of the whole data set; here are the runs, against the levels of the images that 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from refashion.errors import UserError
 from refashion.judging.diagnosis import published
@@ -20,8 +18,9 @@ from refashion.judging.diagnosis.findings import IGNORANT, KINDS, TRIVIAL, Findi
 from refashion.judging.levels import images_of, level_of, protocol_of
 from refashion.judging.numbers import compare_table
 from refashion.paper.images import CLASS_NAMES
-from refashion.results.files import run_folder
-from refashion.results.summary import distinct
+from refashion.results.paths import OUTPUTS, run_folder
+from refashion.results.run import MISSING, Run
+from refashion.results.summary import Summary, distinct
 from refashion.text import capital, count, listed, rounded
 
 # Outputs that vary over images by no more than this share of the images' own variance carry no
@@ -91,21 +90,20 @@ def load_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[str,
         runs[row.id] = []
         for seed in seeds:
             folder = run_folder(results_root, row, seed)
-            files = folder / "metrics.json", folder / "outputs.safetensors"
-            for file in files:
-                if not file.exists():
-                    raise UserError(f"{file}: not there; train the row first")
-            metrics = json.loads(files[0].read_text(encoding="utf-8"))
-            if metrics["status"] != "completed":
+            run = Run.read(folder, row, seed, history=False)
+            if run.diverged:
                 continue
-            outputs = load_file(files[1])
-            kept = {key: outputs[key] for key in ("output_std", "pixel_loss") if key in outputs}
-            runs[row.id].append({"seed": seed, "val_loss": metrics["kept"]["val_loss"]} | kept)
+            if not run.outputs:
+                raise UserError(f"{folder / OUTPUTS}: not there; {MISSING}")
+            kept = {
+                key: run.output(key) for key in ("output_std", "pixel_loss") if key in run.outputs
+            }
+            runs[row.id].append({"seed": seed, "val_loss": run.at("val_loss", "kept")} | kept)
     return runs
 
 
 def excess_over_floor(
-    paper: Any, levels: Mapping[str, Any], summaries: Mapping[str, dict]
+    paper: Any, levels: Mapping[str, Any], summaries: Mapping[str, Summary]
 ) -> list[dict[str, Any]]:
     """Every reconstruction error of every table whose floor is above zero: error, floor, excess.
 

@@ -63,7 +63,7 @@ def curves(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]
         notes += missing
         if not runs:
             continue
-        histories = [pd.read_csv(run["folder"] / "history.csv").set_index("epoch") for run in runs]
+        histories = [pd.DataFrame(run.history).set_index("epoch") for run in runs]
         last_epoch = max(last_epoch, *(len(history) for history in histories))
         for which, name in enumerate(series):
             column = _column(name, figure.metric)
@@ -157,7 +157,7 @@ def bars(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) 
         notes += missing
         for which, name in enumerate(series):
             column = _column(name, figure.metric)
-            values = [_factor(figure) * run["kept"][column] for run in runs]
+            values = [_factor(figure) * run.metrics.kept[column] for run in runs]
             if not values:
                 continue
             mean, greatest = sum(values) / len(values), max(values)

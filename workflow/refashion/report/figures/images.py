@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from safetensors.numpy import load_file
 
 from refashion.paper.images import CLASS_NAMES
 from refashion.report.figures.shared import (
@@ -137,7 +136,7 @@ def _first_seed(
     runs, notes = completed_runs(paper, name, results_root, seeds[:1])
     if not runs:
         return None, notes[0]
-    outputs = load_file(runs[0]["folder"] / "outputs.safetensors")
+    outputs = dict(runs[0].outputs)
     normalisation = paper.row(name).spec.normalisation
     for images in {"targets", "outputs", "snapshots"} & set(outputs):
         outputs[images] = outputs[images] * normalisation.std + normalisation.mean

@@ -128,7 +128,7 @@ def _counts(
 ) -> tuple[np.ndarray, list[str]]:
     """int64 [runs, 10, 10] of the completed runs, and a note for every other."""
     runs, notes = completed_runs(paper, name, results_root, seeds)
-    return np.array([run["confusion"] for run in runs]).reshape(-1, 10, 10), notes
+    return np.array([run.confusion for run in runs], int).reshape(-1, 10, 10), notes
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from refashion.results.files import run_folder
+from refashion.results.paths import METRICS, run_folder
+from refashion.results.run import Run
 
 SMOKE_MARK = "smoke run: no evidence"
 WIDTH = 6.3  # inches: the text width of a printed page
@@ -55,8 +55,8 @@ STYLE = {
 
 def completed_runs(
     paper: Any, name: str, results_root: Path, seeds: Sequence[int]
-) -> tuple[list[dict], list[str]]:
-    """A row's completed runs (their metrics and ``folder``) and a note for every other seed.
+) -> tuple[list[Run], list[str]]:
+    """A row's completed runs, and a note for every other seed.
 
     ``name`` is the row's id or alias, whichever the figure has: notes call it as the figure does.
     """
@@ -64,17 +64,16 @@ def completed_runs(
     runs, notes = [], []
     for seed in seeds:
         folder = run_folder(results_root, row, seed)
-        file = folder / "metrics.json"
-        if not file.exists():
+        if not (folder / METRICS).exists():
             notes.append(f"{name}, seed {seed}: not run")
             continue
-        metrics = json.loads(file.read_text(encoding="utf-8"))
-        if metrics["status"] == "completed":
-            runs.append(metrics | {"folder": folder})
-        else:
-            epoch = metrics.get("diverged_at_epoch")
+        run = Run.read(folder, row, seed)
+        if run.diverged:
+            epoch = run.metrics.diverged_at_epoch
             at = "" if epoch is None else f" at epoch {epoch}"
             notes.append(f"{name}, seed {seed}: diverged{at}, left out")
+        else:
+            runs.append(run)
     return runs, notes
 
 
