@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from refashion.paper import papers
 from refashion.paper.config import Config, Margins, validate_config
 from refashion.paper.spec import Row
 from refashion.paper.yaml_file import read_yaml
-from refashion.results.summary import load_summaries, summarise
+from refashion.results.provenance import Provenance
+from refashion.results.run import Best, Metrics
+from refashion.results.summary import Summary, load_summaries, summarise
 from safetensors.numpy import save_file
 
 NASTY = "<script>alert(1)</script> %_&$#{}~^\\ ∀ ☃"
@@ -69,6 +71,14 @@ def margins(**given: float) -> Margins:
     )
 
 
+MADE = Provenance(
+    commit="0123456789ab",
+    dirty=False,
+    versions={"torch": "2.14.1"},
+    platform="Linux x86_64",
+    cores=2,
+    date="2026-01-02",
+)
 PROTOCOL = {
     "loss": "Mean squared error.",
     "normalisation": "To between -1 and 1.",
@@ -335,12 +345,14 @@ def metrics(
         likely += np.eye(10) * (1 - likely.sum(1, keepdims=True))
         confusion = [rng.multinomial(1000, line).tolist() for line in likely]
     return {
-        "schema": 1,
+        "schema": 2,
         "status": "diverged" if diverged_at else "completed",
         "paper": row.paper,
         "row": row.id,
         "seed": seed,
         "spec": row.spec.as_json(),
+        "layers": [repr(layer) for layer in row.network.layers],
+        "encoder_sha256": "e" * 64 if row.encoder else None,
         "spec_sha256": row.spec_sha256,
         "dataset_sha256": "0" * 64,
         "train_images": row.spec.split.train,
@@ -407,18 +419,29 @@ def make_history(
     return history[: diverged_at and diverged_at - 1]
 
 
+def shortened(row: Row, epochs: int) -> Row:
+    """A row that is trained for so many epochs."""
+    return replace(row, spec=row.spec.model_copy(update={"epochs": epochs}))
+
+
 def write_run(
     row: Row,
     results_root: Path,
     seed: int,
     diverged_at: int | None = None,
     target: dict | None = None,
+    epochs: int | None = None,
 ) -> Path:
-    """Write one run's files where training writes them, and return its metrics.json."""
+    """Write one run's files where training writes them, and return its metrics.json.
+
+    ``epochs`` are in place of the row's, as at smoke scale.
+    """
+    of_row, row = row.spec_sha256, shortened(row, epochs) if epochs else row
     folder = results_root / row.paper / row.id / f"seed-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "metrics.json"
-    file.write_text(json.dumps(metrics(row, seed, diverged_at, target)), encoding="utf-8")
+    found = metrics(row, seed, diverged_at, target) | {"spec_sha256": of_row}
+    file.write_text(json.dumps(found), encoding="utf-8")
     history = make_history(row, seed, target=target)
     with (folder / "history.csv").open("w", newline="") as out:
         writer = csv.DictWriter(out, history[0])
@@ -426,6 +449,33 @@ def write_run(
         writer.writerows(history[: diverged_at and diverged_at - 1])
     save_file(outputs(row), folder / "outputs.safetensors")
     return file
+
+
+def summarised(paper: papers.Paper, files: list[Path]) -> Summary:
+    """The summary of a row's runs, in folders that are named for the row and the seeds."""
+    row = paper.row(files[0].parents[1].name)
+    seeds = [int(file.parent.name.removeprefix("seed-")) for file in files]
+    runs = [Metrics.read(file, row, seed) for file, seed in zip(files, seeds, strict=True)]
+    return summarise(row, runs)
+
+
+def unchecked(found: dict[str, Any]) -> Metrics:
+    """What a metrics.json has, whether or not it can be."""
+    best = {name: Best.model_construct(**entry) for name, entry in found["best"].items()}
+    return Metrics.model_construct(**found | {"best": best})
+
+
+def known_metrics(row: str, **known: Any) -> Metrics:
+    """A run's metrics as far as they are known, unchecked; without a number if none is given."""
+    empty = {"status": "completed", "final": {}, "kept": {}, "lowest": {}, "confusion": None}
+    best = {name: Best(value=value, epoch=1) for name, value in known.pop("best", {}).items()}
+    return Metrics.model_construct(**empty | known | {"row": row, "best": best})
+
+
+def known_summary(**known: Any) -> Summary:
+    """A row's summary as far as it is known, unchecked."""
+    moments = {moment: {} for moment in ("best", "final", "kept", "lowest")}
+    return Summary.model_construct(**moments | known)
 
 
 def outputs(row: Row) -> dict[str, np.ndarray]:
@@ -523,8 +573,7 @@ def write_results(
             )
             for seed in seeds
         ]
-        summary = summarise(files)
-        (results_root / paper.key / row.id / "summary.json").write_text(json.dumps(summary))
+        summarised(paper, files).write(results_root / paper.key / row.id / "summary.json")
     write_diagnosis(paper, results_root, seeds)
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)

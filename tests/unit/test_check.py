@@ -16,26 +16,21 @@ from refashion.judging import check, scorecard
 from refashion.judging import numbers as evidence
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
-from refashion.paper.config import validate_config
+from refashion.paper.config import Tolerance, validate_config
+from refashion.paper.metric import AT
 from refashion.paper.yaml_file import read_yaml
+from refashion.results.paths import Kept
 from refashion.results.reference import write_reference
-from refashion.results.summary import EPOCHS
 
-TOLERANCES = {"loss": 0.01, "accuracy": 0.005, "epochs": 1, "verdict": "changed"}
+TOLERANCES = Tolerance(loss=0.01, accuracy=0.005, epochs=1, verdict="changed")
 CONFIG = synthetic.configured(
     papers=["made2020"],
     scale="smoke",
     seeds=[0, 1],
     margins=synthetic.margins().model_dump(),
-    tolerances={"paper": TOLERANCES, "smoke": TOLERANCES},
+    tolerances=dict.fromkeys(("paper", "smoke"), TOLERANCES.model_dump()),
 )
-MADE = {
-    "commit": "0123456789ab",
-    "dirty": False,
-    "versions": {"torch": "2.14.1"},
-    "platform": "Linux x86_64",
-    "date": "2026-01-02",
-}
+MADE = synthetic.MADE
 SAME = {"run": "t1_small, seed 0", "differ": []}
 
 
@@ -49,16 +44,21 @@ def run(paper):
     return synthetic.metrics(paper.rows[3], 0)
 
 
+def compare_runs(reference, measured):
+    """Both as a metrics.json has them."""
+    return check.compare_run(*map(synthetic.unchecked, (reference, measured)), TOLERANCES)
+
+
 @pytest.fixture
 def kept(paper, tmp_path):
     """(results, reference) of the same runs."""
     results, reference = tmp_path / "smoke", tmp_path / "reference"
     synthetic.write_results(paper, results, [0, 1])
     reference.mkdir()
-    out = reference / f"{paper.key}.csv"
-    write_reference(paper, results, [0, 1], MADE, out)
+    of_paper = Kept(reference, paper.key)
+    write_reference(paper, results, [0, 1], MADE, of_paper)
     graded = scorecard.grade_paper(paper, results, CONFIG.margins)
-    (reference / paper.key / scorecard.KEPT_AS).write_text(json.dumps(graded))
+    of_paper.verdicts.write_text(json.dumps(graded))
     return results, reference
 
 
@@ -84,10 +84,10 @@ def test_losses_deviate_relatively_and_the_rest_as_it_is(metric, reference, meas
 
 
 def test_the_same_run_has_not_drifted_and_all_its_numbers_were_compared(run):
-    compared, drift = check.compare_run(run, copy.deepcopy(run), TOLERANCES)
+    compared, drift = compare_runs(run, copy.deepcopy(run))
     assert drift == []
     assert all(line["deviation"] == 0 for line in compared)
-    entries = sum(len(run[at]) for at in EPOCHS)
+    entries = sum(len(run[at]) for at in AT)
     assert len(compared) == entries + 1  # and the number of epochs
 
 
@@ -101,15 +101,15 @@ def test_a_loss_drifts_exactly_when_it_is_out_of_tolerance(share, at):
     else:
         moved[at]["val_loss"] *= 1 + share
         before, after = run[at]["val_loss"], moved[at]["val_loss"]
-    _, drift = check.compare_run(run, moved, TOLERANCES)
-    out = abs(after - before) / before > TOLERANCES["loss"]
+    _, drift = compare_runs(run, moved)
+    out = abs(after - before) / before > TOLERANCES.loss
     assert [line["what"] for line in drift] == ([f"val_loss, {at}"] if out else [])
 
 
 def test_a_loss_that_is_not_a_number_has_drifted(run):
     moved = copy.deepcopy(run)
     moved["final"]["val_loss"] = math.nan
-    _, drift = check.compare_run(run, moved, TOLERANCES)
+    _, drift = compare_runs(run, moved)
     assert [line["what"] for line in drift] == ["val_loss, final"]
 
 
@@ -118,7 +118,7 @@ def test_changed_settings_are_told_before_the_metrics_that_they_change(run):
     moved["spec"]["learning_rate"] = 0.01
     moved["spec"]["normalisation"] = {"mean": 0.0, "std": 0.5}
     moved["final"]["val_accuracy"] -= 0.1
-    _, drift = check.compare_run(run, moved, TOLERANCES)
+    _, drift = compare_runs(run, moved)
     assert [(line["what"], line["reference"], line["measured"]) for line in drift[:2]] == [
         ("settings: learning_rate", "0.001", "0.01"),
         ("settings: normalisation.mean", "0.5", "0"),
@@ -129,20 +129,20 @@ def test_changed_settings_are_told_before_the_metrics_that_they_change(run):
 
 def test_a_run_that_diverges_now_is_named_with_what_is_missing(paper, run):
     diverged = synthetic.metrics(paper.rows[3], 0, diverged_at=3)
-    _, drift = check.compare_run(run, diverged, TOLERANCES)
+    _, drift = compare_runs(run, diverged)
     assert {"status", "epochs"} <= {line["what"] for line in drift}
 
 
 def test_other_images_are_named(run):
     moved = run | {"dataset_sha256": "1" * 64}
-    _, drift = check.compare_run(run, moved, TOLERANCES)
+    _, drift = compare_runs(run, moved)
     assert [(line["what"], line["measured"]) for line in drift] == [("images", "1" * 12)]
 
 
 def test_a_metric_that_is_gone_and_one_that_is_new_are_named(run):
     moved = copy.deepcopy(run)
     moved["final"]["new_loss"] = moved["final"].pop("val_loss")
-    _, drift = check.compare_run(run, moved, TOLERANCES)
+    _, drift = compare_runs(run, moved)
     assert [line["what"] for line in drift] == ["val_loss, final", "new_loss, final"]
 
 
@@ -254,7 +254,7 @@ def change_a_verdict(reference):
         assert claim["verdict"] == "undecided"
         claim["verdict"] = "holds"
 
-    edit(reference / "made2020" / scorecard.KEPT_AS, change)
+    edit(Kept(reference, "made2020").verdicts, change)
 
 
 def reversed_at_smoke():
@@ -344,7 +344,7 @@ def test_rows_without_a_reference_and_references_without_a_row_have_drifted(pape
 
 def test_other_seeds_than_the_reference_has_are_refused_with_a_call_that_fits(paper, kept):
     with pytest.raises(UserError) as caught:
-        check.compare_paper(paper, *kept, CONFIG | {"seeds": [0]})
+        check.compare_paper(paper, *kept, CONFIG.model_copy(update={"seeds": (0,)}))
     assert str(caught.value) == (
         f"{kept[1]}/made2020.json: seeds: 0,1, and this run has 0; "
         "check it by snakemake --cores all --config papers=made2020 seeds=0,1 scale=smoke "
@@ -371,7 +371,7 @@ def test_of_papers_with_other_seeds_each_is_named_with_its_own(paper, kept):
 
 def test_the_call_that_the_refusal_names_checks_the_paper(paper, kept):
     (kept[1] / "made2021.json").write_text(json.dumps({"seeds": [0]}))
-    every = CONFIG | {"papers": [paper.key, "made2021"], "seeds": [0]}
+    every = CONFIG.model_copy(update={"papers": (paper.key, "made2021"), "seeds": (0,)})
     with pytest.raises(UserError) as caught:
         check.compare_paper(paper, *kept, every)
     call = re.search(r"--config papers=(made2020) seeds=(\S+) scale=(\w+)", str(caught.value))

@@ -38,17 +38,17 @@ def run(row="a", status="completed", confusion=None, outputs=None, epochs=None, 
     ]
     lowest = min(history, key=lambda line: line.get("val_loss", 0))
     pick = {name: max if "accuracy" in name else min for name in columns}
-    metrics = {
-        "row": row,
-        "status": status,
-        "confusion": confusion,
-        "epochs": length,
-        "spec": {"epochs": epochs or length},
-        "final": history[-1],
-        "kept": history[0],
-        "lowest": lowest,
-        "best": {name: {"value": pick[name](values)} for name, values in columns.items()},
-    }
+    metrics = synthetic.known_metrics(
+        row,
+        status=status,
+        confusion=confusion,
+        epochs=length,
+        spec={"epochs": epochs or length},
+        final=history[-1],
+        kept=history[0],
+        lowest=lowest,
+        best={name: pick[name](values) for name, values in columns.items()},
+    )
     return Run(metrics, history, outputs or {})
 
 

@@ -435,10 +435,10 @@ def test_classifiers_with_constant_logits_collapsed():
     (finding,) = found(paper, "collapsed", runs)
     assert finding.rows == ["k"]
     assert finding.seeds == {"k": [1]}
-    assert findings.with_collapsed({"k": {"n": 2}, "l": {}}, [finding]) == {
-        "k": {"n": 2, "collapsed": [1]},
-        "l": {"collapsed": []},
-    }
+    summaries = {row: synthetic.known_summary(completed=2) for row in ("k", "l")}
+    collapsed = findings.with_collapsed(summaries, [finding])
+    assert (collapsed["k"].completed, collapsed["k"].collapsed) == (2, (1,))
+    assert collapsed["l"].collapsed == ()
     assert "1 of 2 runs" in finding.evidence[0]
     assert "the same prediction for every image has 2.3026" in finding.evidence[0]
 
@@ -518,7 +518,7 @@ def test_runs_are_read_from_their_files_and_diverged_ones_are_left_out(tmp_path)
 
 def test_excess_is_taken_from_a_floor_averaged_like_the_error():
     paper = printing([("a", {"val": 0.58})])
-    summary = {"best": {"val_loss_batch_mean": statistics([0.591])}}
+    summary = synthetic.known_summary(best={"val_loss_batch_mean": statistics([0.591])})
     (line,) = diagnosis.excess_over_floor(paper, synthetic.levels(paper), {"a": summary})
     assert line["published"] == pytest.approx({"error": 0.58, "floor": 0.57, "excess": 0.01})
     assert line["measured"] == pytest.approx({"error": 0.591, "floor": 0.571, "excess": 0.02})
@@ -535,7 +535,7 @@ def test_there_is_no_excess_without_a_floor_and_none_of_a_cross_entropy():
 def test_a_number_that_two_tables_print_alike_has_one_excess():
     paper = printing([("a", {"val": 0.58})], table([("a-again", {"val": 0.58})], id="two"))
     (line,) = diagnosis.excess_over_floor(paper, synthetic.levels(paper), {})
-    assert (line["table"]["id"], line["measured"]) == ("one", None)
+    assert (line["table"].id, line["measured"]) == ("one", None)
 
 
 # ---- the papers, from their published numbers alone ---------------------------------------------

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 from hypothesis import given
@@ -13,14 +14,17 @@ from hypothesis import strategies as st
 from refashion.errors import UserError
 from refashion.judging import numbers as evidence
 from refashion.judging.statistics import prediction_interval
+from refashion.paper.metric import AT
 from refashion.report.figures import verdicts
+from refashion.results.paths import Kept
 from refashion.results.reference import (
     REFERENCE_COLUMNS,
     RUN_FILES,
     reference_table,
     write_reference,
 )
-from refashion.results.summary import EPOCHS, precision, recall, statistics, summarise
+from refashion.results.run import Metrics
+from refashion.results.summary import Statistics, Summary, precision, recall, statistics
 
 VAL = "val_loss_batch_mean"
 MARGINS = synthetic.margins(reconstruction_error=0.003, cross_entropy=0.01, accuracy=0.5, epochs=2)
@@ -50,28 +54,32 @@ def write(paper, root, row, values, metric=VAL, diverged=()):
 
 
 def test_spread_is_the_sample_standard_deviation(paper, tmp_path):
-    summary = summarise(write(paper, tmp_path, "t1-small", [0.58, 0.59, 0.62]))
+    summary = synthetic.summarised(paper, write(paper, tmp_path, "t1-small", [0.58, 0.59, 0.62]))
     # mean 0.596667; squared deviations 2.7778e-4 + 4.4444e-5 + 5.4444e-4 = 8.6667e-4; / 2; root
-    assert summary["best"][VAL]["mean"] == pytest.approx(0.5966666667)
-    assert summary["best"][VAL]["sd"] == pytest.approx(0.0208166600)
-    assert summary["best"][VAL]["n"] == 3
-    assert summary["best"][VAL]["values"] == [0.58, 0.59, 0.62]
-    assert summary["final"][VAL]["mean"] == pytest.approx(0.6066666667)
-    assert (summary["seeds"], summary["completed"], summary["diverged"]) == ([0, 1, 2], 3, 0)
-    assert summary["devices"] == ["Some CPU @ 2.00GHz"]
-    json.dumps(summary, allow_nan=False)
+    assert summary.at("best", VAL).mean == pytest.approx(0.5966666667)
+    assert summary.at("best", VAL).sd == pytest.approx(0.0208166600)
+    assert summary.at("best", VAL).n == 3
+    assert summary.at("best", VAL).values == (0.58, 0.59, 0.62)
+    assert summary.at("final", VAL).mean == pytest.approx(0.6066666667)
+    assert (summary.seeds, summary.completed, summary.diverged) == ((0, 1, 2), 3, 0)
+    assert summary.devices == ("Some CPU @ 2.00GHz",)
+    file = tmp_path / "summary.json"
+    summary.write(file)
+    assert Summary.read(file, paper.row("t1-small")) == summary
 
 
 def test_one_seed_has_no_spread(paper, tmp_path):
-    summary = summarise(write(paper, tmp_path, "t1-small", [0.58]))
-    assert summary["best"][VAL] == {"mean": 0.58, "sd": None, "n": 1, "values": [0.58]}
+    summary = synthetic.summarised(paper, write(paper, tmp_path, "t1-small", [0.58]))
+    assert summary.at("best", VAL) == Statistics(mean=0.58, sd=None, n=1, values=(0.58,))
 
 
 def test_diverged_runs_are_counted_but_left_out(paper, tmp_path):
-    summary = summarise(write(paper, tmp_path, "t1-small", [0.5, 9.0, 0.6], diverged=[1]))
-    assert summary["best"][VAL]["values"] == [0.5, 0.6]
-    assert (summary["completed"], summary["diverged"]) == (2, 1)
-    assert summary["diverged_at_epoch"] == [7]
+    summary = synthetic.summarised(
+        paper, write(paper, tmp_path, "t1-small", [0.5, 9.0, 0.6], diverged=[1])
+    )
+    assert summary.at("best", VAL).values == (0.5, 0.6)
+    assert (summary.completed, summary.diverged) == (2, 1)
+    assert summary.diverged_at_epoch == (7,)
 
 
 def test_seeds_may_stop_after_different_epochs(stopping, tmp_path):
@@ -80,13 +88,13 @@ def test_seeds_may_stop_after_different_epochs(stopping, tmp_path):
     lowest = json.loads(runs[1].read_text())
     lowest["lowest"] = lowest["kept"] = {"epoch": 20, "val_loss": 0.3}
     runs[1].write_text(json.dumps(lowest))
-    summary = summarise(list(runs.values()))
-    assert summary["epochs"] == [30, 29, 28]
-    assert summary["stopped_early"] == 2
-    assert summary["final"]["epoch"]["values"] == [30, 29, 28]
-    assert summary["lowest"]["epoch"]["mean"] == pytest.approx((30 + 20 + 28) / 3)
-    assert summary["kept"]["val_loss"]["values"][1] == 0.3
-    assert "epoch" not in summary["best"]
+    summary = synthetic.summarised(stopping, list(runs.values()))
+    assert summary.epochs == (30, 29, 28)
+    assert summary.stopped_early == 2
+    assert summary.at("final", "epoch").values == (30, 29, 28)
+    assert summary.at("lowest", "epoch").mean == pytest.approx((30 + 20 + 28) / 3)
+    assert summary.at("kept", "val_loss").values[1] == 0.3
+    assert "epoch" not in summary.best
 
 
 def test_confusion_matrices_are_averaged_and_recall_has_a_spread(paper, tmp_path):
@@ -97,13 +105,13 @@ def test_confusion_matrices_are_averaged_and_recall_has_a_spread(paper, tmp_path
         files, (10 * shifted, 5 * np.eye(10, dtype=int) + 5 * shifted), strict=True
     ):
         file.write_text(json.dumps(json.loads(file.read_text()) | {"confusion": matrix.tolist()}))
-    summary = summarise(files)
-    assert summary["confusion"][0][:3] == [2.5, 7.5, 0.0]
-    assert summary["recall"][3] == statistics([0, 0.5])
-    assert summary["precision"][3] == statistics([0, 0.5])
+    summary = synthetic.summarised(paper, files)
+    assert summary.confusion[0][:3] == (2.5, 7.5, 0.0)
+    assert summary.recall[3] == statistics([0, 0.5])
+    assert summary.precision[3] == statistics([0, 0.5])
     files = [synthetic.write_run(paper.row("t1-small"), tmp_path, seed) for seed in (0, 1)]
-    reconstruction = summarise(files)
-    assert all(reconstruction[key] is None for key in ("confusion", "recall", "precision"))
+    reconstruction = synthetic.summarised(paper, files)
+    assert all(getattr(reconstruction, key) is None for key in ("confusion", "recall", "precision"))
 
 
 def test_recall_and_precision_of_a_matrix():
@@ -114,8 +122,8 @@ def test_recall_and_precision_of_a_matrix():
 
 
 def test_a_row_that_always_diverges_has_no_numbers(paper, tmp_path):
-    summary = summarise(write(paper, tmp_path, "t1-small", [9.0], diverged=[0]))
-    assert all(summary[at] == {} for at in EPOCHS)
+    summary = synthetic.summarised(paper, write(paper, tmp_path, "t1-small", [9.0], diverged=[0]))
+    assert all(summary.of(at) == {} for at in AT)
     line = evidence.compare_table(paper, paper.tables[0], {"t1-small": summary})[0]
     assert line["numbers"]["val"]["mean"] is None
     assert line["numbers"]["val"]["difference"] is None
@@ -123,7 +131,7 @@ def test_a_row_that_always_diverges_has_no_numbers(paper, tmp_path):
 
 def test_order_of_files_does_not_matter(paper, tmp_path):
     files = write(paper, tmp_path, "t1-small", [0.58, 0.59, 0.62])
-    assert summarise(files[::-1]) == summarise(files)
+    assert synthetic.summarised(paper, files[::-1]) == synthetic.summarised(paper, files)
 
 
 def test_runs_of_different_specs_are_refused(paper, tmp_path):
@@ -131,26 +139,27 @@ def test_runs_of_different_specs_are_refused(paper, tmp_path):
     metrics = json.loads(files[1].read_text()) | {"spec_sha256": "f" * 64}
     files[1].write_text(json.dumps(metrics))
     with pytest.raises(UserError, match=r"seed-1/metrics\.json: spec_sha256: ffff"):
-        summarise(files)
+        synthetic.summarised(paper, files)
 
 
 def test_a_seed_given_twice_is_refused(paper, tmp_path):
     (file,) = write(paper, tmp_path, "t1-small", [0.58])
     with pytest.raises(UserError, match="only once"):
-        summarise([file, file])
+        synthetic.summarised(paper, [file, file])
 
 
-def test_a_missing_or_broken_file_is_named(tmp_path):
+def test_a_missing_or_broken_file_is_named(paper, tmp_path):
+    row = paper.row("t1-small")
     with pytest.raises(UserError, match=r"gone\.json: not there"):
-        summarise([tmp_path / "gone.json"])
+        Metrics.read(tmp_path / "gone.json", row, 0)
     (tmp_path / "half.json").write_text('{"row":')
     with pytest.raises(UserError, match=r"half\.json: not JSON"):
-        summarise([tmp_path / "half.json"])
+        Metrics.read(tmp_path / "half.json", row, 0)
 
 
 def test_comparison_follows_the_table_and_puts_variants_under_their_row(paper, tmp_path):
     summaries = {
-        row: summarise(write(paper, tmp_path, row, values))
+        row: synthetic.summarised(paper, write(paper, tmp_path, row, values))
         for row, values in {"t1-small": [0.601, 0.603], "t1-wide-sgd": [0.7, 0.7]}.items()
     }
     lines = evidence.compare_table(paper, paper.tables[0], summaries)
@@ -167,7 +176,7 @@ def test_comparison_follows_the_table_and_puts_variants_under_their_row(paper, t
 def test_percentages_are_compared_as_percentages(paper, tmp_path):
     metric = "val_accuracy_batch_mean"
     files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93], metric=metric)
-    summaries = {"t2-classifier": summarise(files)}
+    summaries = {"t2-classifier": synthetic.summarised(paper, files)}
     number = evidence.compare_table(paper, paper.tables[1], summaries)[0]["numbers"]["accuracy"]
     assert number["mean"] == pytest.approx(92.5)
     assert number["sd"] == pytest.approx(0.70710678)
@@ -240,7 +249,7 @@ def test_verdict_allows_for_the_printed_precision():
 
 def test_an_epoch_that_a_row_is_told_to_keep_is_no_number_found_again(stopping, tmp_path):
     row = stopping.row("m5")
-    summaries = {"m5": summarise([synthetic.write_run(row, tmp_path, 0)])}
+    summaries = {"m5": synthetic.summarised(stopping, [synthetic.write_run(row, tmp_path, 0)])}
     metric = {"metric": "epoch", "at": "kept", "label": "Epoch", "unit": "epochs", "digits": 0}
     lines = [{"row": "m5", "published": {"kept": 15}}]
     table = {"id": "t", "label": "T", "caption": "Epochs", "settings": []}
@@ -258,7 +267,9 @@ def test_an_epoch_that_a_row_is_told_to_keep_is_no_number_found_again(stopping, 
 
 
 def test_every_published_number_has_a_verdict(paper, tmp_path):
-    summaries = {"t1-small": summarise(write(paper, tmp_path, "t1-small", [0.60, 0.60]))}
+    summaries = {
+        "t1-small": synthetic.summarised(paper, write(paper, tmp_path, "t1-small", [0.60, 0.60]))
+    }
     numbers = evidence.published_numbers(paper, summaries, MARGINS)
     assert {number["verdict"] for number in numbers} <= {*evidence.VERDICTS}
     untrained = [number for number in numbers if number["row"].id != "t1-small"]
@@ -270,11 +281,13 @@ def test_a_verdict_is_qualified_by_what_its_runs_went_through(paper, tmp_path):
 
     def of(values, diverged=(), collapsed=()):
         files = write(paper, tmp_path / str(values), "t1-small", values, diverged=diverged)
-        summaries = {"t1-small": summarise(files) | {"collapsed": list(collapsed)}}
+        summaries = {
+            "t1-small": synthetic.summarised(paper, files).model_copy(
+                update={"collapsed": collapsed}
+            )
+        }
         numbers = evidence.published_numbers(paper, summaries, MARGINS)
-        (number,) = (
-            n for n in numbers if (n["row"].id, n["metric"]["metric"]) == ("t1-small", VAL)
-        )
+        (number,) = (n for n in numbers if (n["row"].id, n["metric"].metric) == ("t1-small", VAL))
         return number["verdict"], number["reason"]
 
     printed = 0.6
@@ -290,7 +303,9 @@ def test_a_verdict_is_qualified_by_what_its_runs_went_through(paper, tmp_path):
 
 def test_each_published_number_has_a_line_with_its_runs_in_margins(paper, tmp_path):
     """0.6 is printed, the margin 0.003: runs at 0.6015 and 0.609 are half and three margins off."""
-    summaries = {"t1-small": summarise(write(paper, tmp_path, "t1-small", [0.6015, 0.609]))}
+    summaries = {
+        "t1-small": synthetic.summarised(paper, write(paper, tmp_path, "t1-small", [0.6015, 0.609]))
+    }
     numbers = evidence.published_numbers(paper, summaries, MARGINS)
     (axes,) = verdicts.strips(numbers).axes
     named = dict(zip(axes.get_yticks(), axes.get_yticklabels(), strict=True))
@@ -299,10 +314,10 @@ def test_each_published_number_has_a_line_with_its_runs_in_margins(paper, tmp_pa
         for line in axes.lines
         if line.get_marker() == "o"
     }
-    labels = {number["metric"]["metric"]: number["metric"]["label"] for number in numbers}
+    labels = {number["metric"].metric: number["metric"].label for number in numbers}
     assert runs[f"t1-small: {labels[VAL]}"] == pytest.approx([0.5, 3])
     # What was not measured has its line too, and the reason.
-    assert len(named) == len(numbers) + len({number["table"]["id"] for number in numbers})
+    assert len(named) == len(numbers) + len({number["table"].id for number in numbers})
     said = [text.get_text().strip() for text in axes.texts]
     assert said == [number["reason"] for number in numbers if number["difference"] is None]
 
@@ -316,7 +331,7 @@ def test_no_interval_goes_beyond_what_a_number_can_be():
 
 def test_largest_differences_rank_like_with_like(paper, tmp_path):
     summaries = {
-        row: summarise(write(paper, tmp_path, row, values, metric=metric))
+        row: synthetic.summarised(paper, write(paper, tmp_path, row, values, metric=metric))
         for row, values, metric in (
             ("t1-small", [0.605], VAL),
             ("t1-wide", [0.5], VAL),
@@ -338,7 +353,7 @@ def test_epochs_are_compared_as_they_are_and_what_is_not_printed_has_no_differen
 ):
     row = stopping.row("m5")
     files = [synthetic.write_run(row, tmp_path, seed) for seed in (0, 2)]
-    summaries = {"m5": summarise(files)}
+    summaries = {"m5": synthetic.summarised(stopping, files)}
     numbers = evidence.compare_table(stopping, stopping.tables[0], summaries)[0]["numbers"]
     assert (numbers["stop"]["published"], numbers["stop"]["mean"]) == (28, 29)
     assert numbers["stop"]["difference"] == 1
@@ -352,11 +367,11 @@ def test_a_published_confusion_matrix_is_compared_by_class_and_by_cell(stopping,
     row = stopping.row("m5")
     files = [synthetic.write_run(row, tmp_path, seed) for seed in (0, 1)]
     for file, right in zip(files, (95, 93), strict=True):
-        matrix = np.diag(np.full(10, right)) + (100 - right) * np.roll(np.eye(10), 1, axis=1)
+        matrix = np.diag(np.full(10, right)) + (100 - right) * np.roll(np.eye(10, dtype=int), 1, 1)
         kept = {"epoch": 30, "val_accuracy": right / 100}
         metrics = json.loads(file.read_text()) | {"confusion": matrix.tolist(), "kept": kept}
         file.write_text(json.dumps(metrics))
-    summaries = {"m5": summarise(files)}
+    summaries = {"m5": synthetic.summarised(stopping, files)}
     compared = evidence.compare_confusion(stopping, stopping.confusion_matrices[0], summaries)
     assert compared["accuracy"]["published"] == pytest.approx(91)
     assert compared["accuracy"]["difference"] == pytest.approx(94 - 91)
@@ -378,21 +393,22 @@ def test_a_published_confusion_matrix_counts_as_one_number_its_accuracy(stopping
     metrics = json.loads(file.read_text())
     metrics["kept"]["val_accuracy"] = 0.93
     file.write_text(json.dumps(metrics))
-    summaries = {"m5": summarise([file])}
+    summaries = {"m5": synthetic.summarised(stopping, [file])}
     numbers = evidence.published_numbers(stopping, summaries, MARGINS)
     assert len(numbers) == 5
     measured = [number for number in numbers if number["difference"] is not None]
-    assert [number["table"]["label"] for number in measured] == ["Table 1", "Table 1", "Figure 2"]
+    assert [number["table"].label for number in measured] == ["Table 1", "Table 1", "Figure 2"]
     assert measured[2]["difference"] == pytest.approx(93 - 91)
 
 
 def test_reference_table_has_every_metric_and_what_the_paper_prints_for_it(paper, tmp_path):
     metric = "val_accuracy_batch_mean"
     files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93], metric=metric)
-    summary = summarise(files)
-    table = reference_table(paper, {"t2-classifier": summary})
-    assert list(table.columns) == REFERENCE_COLUMNS
-    assert len(table) == sum(len(summary[at]) for at in EPOCHS)
+    summary = synthetic.summarised(paper, files)
+    lines = reference_table(paper, {"t2-classifier": summary})
+    table = pd.DataFrame(lines, columns=REFERENCE_COLUMNS)
+    assert [*lines[0]] == REFERENCE_COLUMNS
+    assert len(table) == sum(len(summary.of(at)) for at in AT)
     assert set(table["at"]) == {"best", "final", "kept", "lowest"}
     line = table[(table["metric"] == metric) & (table["at"] == "best")].iloc[0]
     assert (line.row, line.n) == ("t2-classifier", 2)
@@ -405,9 +421,9 @@ def test_reference_keeps_the_runs_and_says_where_they_were_made(stopping, tmp_pa
     results, out = tmp_path / "results", tmp_path / "kept" / "made2021.csv"
     out.parent.mkdir()
     synthetic.write_results(stopping, results, [0, 1])
-    write_reference(stopping, results, [0, 1], {"commit": "abc", "dirty": False}, out)
+    write_reference(stopping, results, [0, 1], synthetic.MADE, Kept(out.parent, "made2021"))
     environment = json.loads(out.with_suffix(".json").read_text())
-    assert environment["commit"] == "abc"
+    assert environment["commit"] == synthetic.MADE.commit
     assert environment["seeds"] == [0, 1]
     assert environment["torch"] == ["2.14.1"]
     assert out.read_text().startswith("paper,row,metric,at,n,mean,sd,published\n")
@@ -423,7 +439,7 @@ def test_reference_keeps_the_runs_and_says_where_they_were_made(stopping, tmp_pa
 
 def test_reference_names_a_run_that_is_missing(stopping, tmp_path):
     with pytest.raises(UserError, match=r"made2021/m5/seed-0/metrics\.json: not there; train"):
-        write_reference(stopping, tmp_path, [0], {}, tmp_path / "made2021.csv")
+        write_reference(stopping, tmp_path, [0], synthetic.MADE, Kept(tmp_path, "made2021"))
 
 
 def test_report_does_not_need_torch():

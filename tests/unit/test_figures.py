@@ -141,8 +141,8 @@ def test_drawing_leaves_matplotlibs_settings_alone(results, tmp_path):
 # ---- curves --------------------------------------------------------------------------------------
 
 
-def axes_of(figure, results, seeds=SEEDS):
-    drawn = kinds.KINDS[figure.kind](PAPER, figure, results, list(seeds))
+def axes_of(figure, results, seeds=SEEDS, paper=PAPER):
+    drawn = kinds.KINDS[figure.kind](paper, figure, results, list(seeds))
     return drawn.axes[0]
 
 
@@ -203,8 +203,7 @@ def test_seeds_that_go_on_after_another_stopped_are_drawn_by_themselves(results)
 
 def test_rows_of_different_lengths_share_an_axis(results, tmp_path):
     synthetic.write_run(PAPER.row("wide"), tmp_path, 0)
-    short = with_row("narrow", epochs=7, snapshots=[0, 1])
-    synthetic.write_run(short.row("narrow"), tmp_path, 0)
+    synthetic.write_run(PAPER.row("narrow"), tmp_path, 0, epochs=7)
     axes = axes_of(FIGURES["many"], tmp_path, seeds=[0])
     assert [len(line.get_xdata()) for line in axes.lines] == [7, 7, 30, 30]
     assert axes.get_xlim()[1] >= 30
@@ -245,7 +244,7 @@ def test_bars_are_as_long_as_the_means_of_the_kept_epochs(results, tmp_path):
                 for seed in SEEDS
             ]
         )
-        for name in FIGURES["bars"]["rows"]
+        for name in FIGURES["bars"].rows
     ]
     np.testing.assert_allclose([bar.get_width() for bar in axes.patches], kept)
     words = said(FIGURES["bars"], results, tmp_path)
@@ -281,7 +280,7 @@ def test_confusion_counts_are_means_over_seeds(results, tmp_path):
 
 def test_normalised_confusion_is_in_percent_of_each_true_class(results, tmp_path):
     shown = [float(cell) for cell in cells(draw(FIGURES["shares"], results, tmp_path)[0])]
-    expected = [mean_confusion(name) / 10 for name in FIGURES["shares"]["rows"]]
+    expected = [mean_confusion(name) / 10 for name in FIGURES["shares"].rows]
     np.testing.assert_allclose(np.reshape(shown, (2, 10, 10)), expected, atol=0.051)
 
 
@@ -322,8 +321,8 @@ def test_what_rounds_to_zero_is_a_bare_zero():
 # ---- images --------------------------------------------------------------------------------------
 
 
-def pictures(figure, results):
-    return axes_of(figure, results).images
+def pictures(figure, results, paper=PAPER):
+    return axes_of(figure, results, [0], paper).images
 
 
 def test_reconstructions_stand_below_the_originals_in_shades_of_the_data(results, tmp_path):
@@ -339,18 +338,22 @@ def test_reconstructions_stand_below_the_originals_in_shades_of_the_data(results
         assert drawn[index].get_clim() == (0, 1)
 
 
-def test_snapshots_show_three_classes_after_the_epochs_that_were_reached(results, tmp_path):
+def test_snapshots_show_three_classes_after_the_epochs_that_were_reached(tmp_path):
     # A paper that trains for longer, and the runs of a smaller scale.
     longer = with_row("narrow", epochs=100, snapshots=[0, 1, 30, 100])
-    words = said(FIGURES["snapshots"], results, tmp_path, paper=longer).split(" | ")
+    for row in longer.rows:
+        synthetic.write_run(row, tmp_path, 0, epochs=30)
+    how = {"paper": longer, "seeds": [0]}
+    words = said(FIGURES["snapshots"], tmp_path, tmp_path, **how).split(" | ")
     heads = [word for word in words if word.startswith(("untrained", "epoch", "original"))]
     assert heads == ["untrained", "epoch 1", "epoch 30", "original"]
-    assert len(pictures(FIGURES["snapshots"], results)) == 2 * 3 * (3 + 1)
+    assert len(pictures(FIGURES["snapshots"], tmp_path, longer)) == 2 * 3 * (3 + 1)
 
 
 def test_a_run_too_short_for_any_snapshot_shows_the_originals(tmp_path):
-    synthetic.write_run(with_row("wide", snapshots=[]).row("wide"), tmp_path, 0)
-    assert len(axes_of(varied("snapshots", rows=["wide"]), tmp_path, seeds=[0]).images) == 3
+    late = with_row("wide", snapshots=[30])
+    synthetic.write_run(late.row("wide"), tmp_path, 0, epochs=7)
+    assert len(pictures(varied("snapshots", rows=["wide"]), tmp_path, late)) == 3
 
 
 def test_a_run_without_an_image_of_a_class_shows_the_others(tmp_path):

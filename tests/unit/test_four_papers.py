@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 from refashion.judging.claims import forms, verdicts
 from refashion.paper import papers
 from refashion.paper.layers import Linear
@@ -105,9 +106,10 @@ def test_what_palacio_says_of_the_matrices_holds_in_the_printed_ones(name):
     runs = {}
     for matrix in paper.confusion_matrices:
         counts = np.array(matrix.published)
-        accuracy = {"val_accuracy": np.trace(counts) / counts.sum()}
-        metrics = {"row": matrix.row, "status": "completed", "kept": accuracy}
-        runs[matrix.row] = Run(metrics | {"confusion": counts.tolist()})
+        kept = {"val_accuracy": np.trace(counts) / counts.sum()}
+        runs[matrix.row] = Run(
+            synthetic.known_metrics(matrix.row, kept=kept, confusion=counts.tolist())
+        )
     for part in verdicts.parts_of(claim, paper):
         assert min(forms.effects(part, runs).values()) > 0
 

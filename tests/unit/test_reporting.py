@@ -17,14 +17,14 @@ from refashion.report import page as reporting
 from refashion.results import provenance
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
-RUN = {
-    "commit": "0123456789ab",
-    "dirty": True,
-    "versions": {"python": "3.11.2", "torch": "2.14.1"},
-    "platform": "Linux x86_64",
-    "cores": 2,
-    "date": "2026-01-02",
-}
+RUN = provenance.Provenance(
+    commit="0123456789ab",
+    dirty=True,
+    versions={"python": "3.11.2", "torch": "2.14.1"},
+    platform="Linux x86_64",
+    cores=2,
+    date="2026-01-02",
+)
 
 
 def config(seeds):
@@ -298,14 +298,19 @@ def test_captions_count_the_runs_that_were_completed():
         ((0, 1), "one run alone, so no spread"),
         ((0, 0), "no completed run"),
     ):
-        summaries = {row: {"completed": n} for row, n in zip(rows, completed, strict=True)}
+        summaries = {
+            row: synthetic.known_summary(completed=n)
+            for row, n in zip(rows, completed, strict=True)
+        }
         assert said in what_is_drawn(synthetic.silent_data(), figure, summaries, [0, 1, 2])
 
 
 def test_a_claim_names_the_runs_that_collapsed():
     parts = [{"test": {"row": "a", "among": ["b", "c"]}}, {"test": {"rows": ["d"]}}]
     seeds = {"a": [], "b": [0, 2], "c": [1], "d": [0, 2], "e": [0]}
-    summaries = {row: {"collapsed": collapsed} for row, collapsed in seeds.items()}
+    summaries = {
+        row: synthetic.known_summary(collapsed=tuple(collapsed)) for row, collapsed in seeds.items()
+    }
     assert reporting._collapses({"parts": parts}, summaries) == [
         "b and d collapsed (seed 0 and 2).",
         "c collapsed (seed 1).",
@@ -474,8 +479,8 @@ def test_rows_that_were_not_trained_are_told(tmp_path):
 
 def test_run_is_described_without_importing_torch(tmp_path):
     run = provenance.describe_run(tmp_path, date="2026-01-02")
-    assert run["commit"] is None and run["date"] == "2026-01-02"
-    assert {"python", "torch", "numpy", "snakemake", "refashion"} <= set(run["versions"])
+    assert run.commit is None and run.date == "2026-01-02"
+    assert {"python", "torch", "numpy", "snakemake", "refashion"} <= set(run.versions)
 
 
 def test_run_says_which_commit_and_whether_it_was_changed(tmp_path):
@@ -486,9 +491,9 @@ def test_run_says_which_commit_and_whether_it_was_changed(tmp_path):
     results.mkdir(parents=True)
     (results / "made.csv").write_text("what a run writes is no change of the project\n")
     clean = provenance.describe_run(tmp_path)
-    assert re.fullmatch(r"[0-9a-f]{12}", clean["commit"]) and clean["dirty"] is False
+    assert re.fullmatch(r"[0-9a-f]{12}", clean.commit) and clean.dirty is False
     (tmp_path / "new").touch()
-    assert provenance.describe_run(tmp_path)["dirty"] is True
+    assert provenance.describe_run(tmp_path).dirty is True
 
 
 def test_latex_takes_the_report(smoke, root):

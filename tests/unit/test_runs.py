@@ -14,7 +14,7 @@ from refashion.errors import UserError
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import runs as diagnosis
 from refashion.paper import papers
-from refashion.report import figures
+from refashion.report.figures import kinds
 from refashion.results.paths import Kept, run_folder, summary_file
 from refashion.results.reference import write_reference
 from refashion.results.run import Metrics, Run
@@ -63,7 +63,7 @@ READERS = {
     "summarise": summarise,
     "claims": lambda root: verdicts.evaluate(PAPER, root, [0, 1], {}),
     "diagnose": lambda root: diagnosis.load_runs(PAPER, root, [0, 1]),
-    "figure": lambda root: figures.KINDS[DRAWN.kind](PAPER, DRAWN, root, [0, 1]),
+    "figure": lambda root: kinds.KINDS[DRAWN.kind](PAPER, DRAWN, root, [0, 1]),
     "reference": lambda root: write_reference(
         PAPER, root, [0, 1], synthetic.MADE, Kept(root / "kept", PAPER.key)
     ),

@@ -452,14 +452,13 @@ def test_a_row_that_is_wrong_does_not_make_its_study_wrong(load):
 def make_run(row: str, value: float | None, images: float | None = None) -> Run:
     """A run of a reconstruction or a classification; None is one that diverged."""
     if value is None:
-        return Run({"row": row, "status": "diverged"})
+        return Run(synthetic.known_metrics(row, status="diverged"))
     epoch = {
         "val_loss_batch_mean": value,
         "val_loss": value if images is None else images,
         "val_accuracy": value,
     }
-    best = {name: {"value": each, "epoch": 3} for name, each in epoch.items()}
-    return Run({"row": row, "status": "completed", "best": best, "final": epoch, "confusion": None})
+    return Run(synthetic.known_metrics(row, best=epoch, final=epoch))
 
 
 def measure(paper, **values: list[float | None]) -> Measured:
@@ -481,13 +480,13 @@ def measure(paper, **values: list[float | None]) -> Measured:
             "val_loss": statistics(images if images and row == "ae" else known),
             "val_accuracy": statistics(known),
         }
-        summaries[row] = {
-            "completed": len(known),
-            "seeds": list(range(len(of_row))),
-            "diverged_at_epoch": [2] * (len(of_row) - len(known)),
-            "best": over,
-            "final": over,
-        }
+        summaries[row] = synthetic.known_summary(
+            completed=len(known),
+            seeds=tuple(range(len(of_row))),
+            diverged_at_epoch=(2,) * (len(of_row) - len(known)),
+            best=over,
+            final=over,
+        )
     return Measured(paper, summaries, runs, synthetic.levels(paper))
 
 

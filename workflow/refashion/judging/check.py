@@ -13,13 +13,13 @@ from refashion.judging.claims.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
 from refashion.paper.metric import AT
 from refashion.results.files import read_json
 from refashion.results.paths import METRICS, OUTPUTS, Kept, run_folder
-from refashion.results.provenance import Provenance
 from refashion.results.reference import WAY_OUT, Environment, kept_metrics
 from refashion.results.run import Metrics
 from refashion.text import listed
 
 if TYPE_CHECKING:
     from refashion.paper.config import Config, Tolerance
+    from refashion.results.provenance import Provenance
 
 # What two trainings of one row with one seed on one machine must share to the last bit. The time
 # they took is in metrics.json and history.csv.
@@ -243,10 +243,9 @@ def compare_paper(
             drift.append({"row": name, "seed": None, **_drift("row", *there)})
             continue
         for seed in config.seeds:
-            now = Metrics.read(
-                run_folder(results_root, here[name], seed) / METRICS, here[name], seed
-            )
-            was = kept_metrics(run_folder(reference, here[name], seed) / METRICS)
+            row = here[name]
+            was = kept_metrics(run_folder(reference, row, seed) / METRICS)
+            now = Metrics.read(run_folder(results_root, row, seed) / METRICS, row, seed)
             lines, differs = compare_run(was, now, tolerances)
             compared += [{"row": name, "seed": seed, **line} for line in lines]
             drift += [{"row": name, "seed": seed, **line} for line in differs]

@@ -151,6 +151,7 @@ def compare_confusion(
     summary = summaries.get(row.id)
     published = np.array(matrix.published, float)
     shares = {"recall": recall(published), "precision": precision(published)}
+    ours = {name: summary and getattr(summary, name) for name in shares}
     measured = difference = None
     if summary and summary.confusion:
         measured = np.array(summary.confusion)
@@ -170,9 +171,7 @@ def compare_confusion(
         **{
             name: [
                 _beside(100 * share, over, "percent", digits=1)
-                for share, over in zip(
-                    by_class, getattr(summary, name, None) or [None] * 10, strict=True
-                )
+                for share, over in zip(by_class, ours[name] or [None] * 10, strict=True)
             ]
             for name, by_class in shares.items()
         },

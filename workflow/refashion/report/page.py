@@ -27,7 +27,6 @@ from refashion.judging.numbers import (
 from refashion.report import latex
 from refashion.report.claims import count_verdicts, present
 from refashion.report.tables import tabulate, tabulate_confusion, tabulate_excess
-from refashion.results.provenance import Provenance
 from refashion.results.summary import Summary, distinct, load_summaries
 from refashion.text import (
     NONE,
@@ -45,6 +44,7 @@ from refashion.text import (
 if TYPE_CHECKING:
     from refashion.paper.across import Statement
     from refashion.paper.config import Config
+    from refashion.results.provenance import Provenance
 
 TITLE = "Fashion-MNIST papers, rerun"
 BANNER = (
@@ -521,9 +521,8 @@ def how_it_was_run(
 def _images(row: Any, summary: Summary) -> str:
     sets = ["train", "validation", "test"] if row.spec.split.validation else ["train", "test"]
     names = {"train": "training"}
-    return ", ".join(
-        f"{getattr(summary, f'{name}_images'):,} {names.get(name, name)}" for name in sets
-    )
+    counts = {name: getattr(summary, f"{name}_images") for name in sets}
+    return ", ".join(f"{number:,} {names.get(name, name)}" for name, number in counts.items())
 
 
 # ---- the whole ----------------------------------------------------------------------------------

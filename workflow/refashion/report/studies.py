@@ -12,12 +12,12 @@ from refashion.judging.numbers import difference, mean_and_spread, printed
 from refashion.paper.studies import DEFAULT, Reading, Study, needed_rows
 from refashion.report.claims import SIGNS
 from refashion.report.page import BANNER, KINDS, VERDICT_SIGNS, drawn, how_it_was_run, seeds_run
-from refashion.results.provenance import Provenance
 from refashion.results.summary import load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
     from refashion.paper.config import Config
+    from refashion.results.provenance import Provenance
 
 TITLE = "Sensitivity studies"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from refashion.judging.numbers import (
 )
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
-from refashion.results.summary import Summary
 from refashion.text import NONE, capital, count, listed, rounded, sentence
+
+if TYPE_CHECKING:
+    from refashion.results.summary import Summary
 
 
 def tabulate(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refashion.results.files import read_json
 from refashion.results.paths import evidence_file
-from refashion.results.summary import Summary
+
+if TYPE_CHECKING:
+    from refashion.results.summary import Summary
 
 # What a finding is called in the report, in the report's order.
 KINDS = {

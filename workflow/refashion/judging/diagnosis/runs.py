@@ -95,9 +95,8 @@ def load_runs(paper: Any, results_root: Path, seeds: Sequence[int]) -> dict[str,
                 continue
             if not run.outputs:
                 raise UserError(f"{folder / OUTPUTS}: not there; {MISSING}")
-            kept = {
-                key: run.output(key) for key in ("output_std", "pixel_loss") if key in run.outputs
-            }
+            asked = {"output_std", "pixel_loss"} & {*run.outputs}
+            kept = {key: run.output(key) for key in asked}
             runs[row.id].append({"seed": seed, "val_loss": run.at("val_loss", "kept")} | kept)
     return runs
 
