@@ -298,7 +298,7 @@ def _verdict(paper: Any, number: Mapping[str, Any]) -> dict[str, str]:
     return {
         "row": number["row"].id,
         "table": number["table"].label,
-        "anchor": f"{paper.key}-{number['table']['id']}",
+        "anchor": f"{paper.key}-{number['table'].id}",
         "metric": number["metric"].label + (", %" if number["unit"] == "percent" else ""),
         "published": printed(number),
         "measured": mean_and_spread(number),
@@ -328,7 +328,7 @@ def _highlights(
             "largest": [
                 {
                     "table": number["table"].label,
-                    "anchor": f"{paper.key}-{number['table']['id']}",
+                    "anchor": f"{paper.key}-{number['table'].id}",
                     "row": number["row"].id,
                     "metric": number["metric"].label,
                     "published": printed(number),

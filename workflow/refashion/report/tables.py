@@ -159,7 +159,7 @@ def _excess_panel(paper: Any, label: str, lines: Sequence[Mapping[str, Any]]) ->
                 "row": line["row"],
                 "ours": line["ours"],
                 "table": line["table"].label,
-                "anchor": f"{paper.key}-{line['table']['id']}",
+                "anchor": f"{paper.key}-{line['table'].id}",
                 "numbers": [
                     [
                         rounded(line[whose][name], line["metric"].digits) if line[whose] else NONE

@@ -50,7 +50,7 @@ def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
     limit = 1.5 * max(SPAN, *furthest)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(line - 0.3, -0.7)
-    named = [f"{number['row'].id}: {number['metric']['label']}" for number in numbers]
+    named = [f"{number['row'].id}: {number['metric'].label}" for number in numbers]
     ticks = [*zip(places, named, strict=True), *headings]
     axes.set_yticks([place for place, _ in ticks], [name for _, name in ticks])
     axes.tick_params(axis="y", length=0, labelsize=6)
