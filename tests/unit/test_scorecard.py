@@ -152,7 +152,7 @@ def test_a_line_for_each_paper_and_one_for_all(card):
     assert two.numbers[3] == "2 (2 within the margin)"
     # Not all papers have the same seeds, and so none are said.
     assert (total.paper, total.seeds, total.findings) == ("all", "–", "3")
-    card = replace(card, seeds=dict.fromkeys(card.grades, [0, 1]))
+    card = replace(card, seeds={key: [0, 1] for key in card.grades})
     assert scorecard.lines(card)[-1].seeds == "0 and 1"
 
 

@@ -327,7 +327,8 @@ def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
                 "repeated",
                 [number for pair in both for number in pair],
                 [
-                    f"{one[0].place}, and {other[0].place}: {as_printed(n for n, _ in both)} in both. "
+                    f"{one[0].place}, and {other[0].place}: "
+                    f"{as_printed(number for number, _ in both)} in both. "
                     f"The rows differ in {_differences(one[0].row, other[0].row)}."
                 ],
                 "At least one of the two lines does not show the run that it stands for, and the "
