@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from refashion.judging.check import Check, Compared, Deviation, Drift, Kind
+from refashion.judging.check import Check, Compared
+from refashion.judging.drift import Deviation, Drift, Kind
 from refashion.results.provenance import Provenance
 from refashion.text import NONE, listed
 
