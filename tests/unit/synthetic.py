@@ -6,16 +6,19 @@ import csv
 import json
 import math
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from refashion.judging.levels import Level, Levels, PaperLevels, Protocol
+from refashion.judging.scorecard import Card, grade_paper
 from refashion.paper import papers
 from refashion.paper.config import Config, Margins, validate_config
 from refashion.paper.spec import Row
 from refashion.paper.yaml_file import read_yaml
+from refashion.results.files import write_record
 from refashion.results.provenance import Provenance
 from refashion.results.run import Best, Metrics
 from refashion.results.summary import Summary, load_summaries, summarise
@@ -503,36 +506,33 @@ def outputs(row: Row) -> dict[str, np.ndarray]:
     return held
 
 
-def levels(paper: papers.Paper) -> dict[str, Any]:
-    """Levels as the images of Fashion-MNIST set them for sigmoids, about; a protocol for all rows.
+def levels(paper: papers.Paper) -> PaperLevels:
+    """Levels as the images of Fashion-MNIST set them for sigmoids, about; a protocol a row.
 
     With targets in [-1, 1] there is a floor, and an order of images that moves it.
     """
-    protocols = []
+    protocols: list[Protocol] = []
     for row in (*paper.rows, *paper.study_rows):
         floor = 0.57 if row.spec.normalisation.mean else 0.0
         means = {"constant": math.log(10), "floor": 0.0}
         if row.task == "reconstruction":
             means = {"zero": 0.68, "constant": 0.67, "mean_image": 0.35, "floor": floor}
             means["mean_image_in_range"] = 0.66
-        averages = {
-            name: {"mean": mean, "batch_mean": mean + 0.001, "order_sd": 0.0004}
-            for name, mean in means.items()
-        }
+        averages = {name: Level(mean, mean + 0.001, 0.0004) for name, mean in means.items()}
         protocols.append(
-            {
-                "rows": [row.id],
-                "task": row.task,
-                "normalisation": row.spec.normalisation.model_dump(),
-                "output_range": [0.0, 1.0] if row.task == "reconstruction" else [None, None],
-                "batch_size": row.spec.batch_size,
-                "levels": {"train": averages, "test": averages},
-                "pixel_floor": {"train": None, "test": None},
-            }
+            Protocol(
+                row.task,
+                row.spec.normalisation,
+                (0.0, 1.0) if row.task == "reconstruction" else (None, None),
+                row.spec.batch_size,
+                (row.id,),
+                {"train": averages, "test": averages},
+                {"train": None, "test": None},
+            )
         )
-    classes = {"train": [6000] * 10, "test": [1000] * 10}
-    of_images = {"classes": classes, "unreached": {}, "protocols": protocols}
-    return {"published": of_images, "measured": of_images}
+    classes = {"train": (6000,) * 10, "test": (1000,) * 10}
+    of_images = Levels("0" * 64, classes, {}, tuple(protocols))
+    return PaperLevels(of_images, of_images)
 
 
 def write_diagnosis(paper: papers.Paper, results_root: Path, seeds: list[int]) -> None:
@@ -541,10 +541,9 @@ def write_diagnosis(paper: papers.Paper, results_root: Path, seeds: list[int]) -
 
     folder = results_root / "evidence" / paper.key
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "levels.json").write_text(json.dumps(levels(paper)))
+    write_record(levels(paper), folder / "levels.json")
     runs = load_runs(paper, results_root, seeds)
-    found = [asdict(finding) for finding in diagnose(paper, levels(paper), runs)]
-    (folder / "findings.json").write_text(json.dumps(found))
+    write_record(diagnose(paper, levels(paper), runs), folder / "findings.json")
 
 
 def write_results(
@@ -577,7 +576,7 @@ def write_results(
     write_diagnosis(paper, results_root, seeds)
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)
-    judged.write_text(json.dumps(evaluate(paper, results_root, seeds, levels={})))
+    judged.write_text(json.dumps(evaluate(paper, results_root, seeds, levels(paper).measured)))
     summaries = load_summaries(paper, results_root)
     if numbers := evidence.published_numbers(paper, summaries, margins()):
         stem = results_root / "figures" / f"{paper.key}-verdicts"
@@ -596,14 +595,13 @@ def write_results(
         )
 
 
-def write_scorecard(papers: list, results_root: Path, config: Config, scale: str = "paper") -> dict:
+def write_scorecard(papers: list, results_root: Path, config: Config, scale: str = "paper") -> Card:
     """The scorecard of papers whose results are there, with its picture."""
-    from refashion.judging import scorecard
     from refashion.report.figures import scorecard as picture
 
-    grades = {p.key: scorecard.grade_paper(p, results_root, config.margins) for p in papers}
-    card = scorecard.make_card(grades, scale, dict.fromkeys(grades, config.seeds))
-    (results_root / "scorecard.json").write_text(json.dumps(card))
+    grades = {p.key: grade_paper(p, results_root, config.margins) for p in papers}
+    card = Card(scale, grades, dict.fromkeys(grades, config.seeds))
+    write_record(card.as_json(), results_root / "scorecard.json")
     stem = results_root / "figures" / "scorecard"
     picture.draw(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
     return card

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import synthetic
@@ -12,13 +13,23 @@ from checkout import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from refashion.errors import UserError
-from refashion.judging import check, scorecard
+from refashion.judging import check
+from refashion.judging import drift as drift_of
 from refashion.judging import numbers as evidence
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
+from refashion.judging.scorecard import (
+    Grade,
+    GradedClaim,
+    GradedFinding,
+    GradedNumber,
+    grade_paper,
+)
 from refashion.paper.config import Tolerance, validate_config
 from refashion.paper.metric import AT
 from refashion.paper.yaml_file import read_yaml
+from refashion.report.check import to_markdown
+from refashion.results.files import write_record
 from refashion.results.paths import Kept
 from refashion.results.reference import write_reference
 
@@ -31,7 +42,7 @@ CONFIG = synthetic.configured(
     tolerances=dict.fromkeys(("paper", "smoke"), TOLERANCES.model_dump()),
 )
 MADE = synthetic.MADE
-SAME = {"run": "t1_small, seed 0", "differ": []}
+SAME = check.Repeated("t1_small, seed 0", differ=[])
 
 
 @pytest.fixture
@@ -46,7 +57,7 @@ def run(paper):
 
 def compare_runs(reference, measured):
     """Both as a metrics.json has them."""
-    return check.compare_run(*map(synthetic.unchecked, (reference, measured)), TOLERANCES)
+    return drift_of.compare_run(*map(synthetic.unchecked, (reference, measured)), TOLERANCES)
 
 
 @pytest.fixture
@@ -57,8 +68,7 @@ def kept(paper, tmp_path):
     reference.mkdir()
     of_paper = Kept(reference, paper.key)
     write_reference(paper, results, [0, 1], MADE, of_paper)
-    graded = scorecard.grade_paper(paper, results, CONFIG.margins)
-    of_paper.verdicts.write_text(json.dumps(graded))
+    write_record(grade_paper(paper, results, CONFIG.margins), of_paper.verdicts)
     return results, reference
 
 
@@ -80,13 +90,13 @@ def edit(file, change):
     ],
 )
 def test_losses_deviate_relatively_and_the_rest_as_it_is(metric, reference, measured, deviation):
-    assert check.deviation(metric, reference, measured) == pytest.approx(deviation)
+    assert drift_of.deviation(metric, reference, measured) == pytest.approx(deviation)
 
 
 def test_the_same_run_has_not_drifted_and_all_its_numbers_were_compared(run):
     compared, drift = compare_runs(run, copy.deepcopy(run))
     assert drift == []
-    assert all(line["deviation"] == 0 for line in compared)
+    assert all(line.deviation == 0 for line in compared)
     entries = sum(len(run[at]) for at in AT)
     assert len(compared) == entries + 1  # and the number of epochs
 
@@ -103,14 +113,14 @@ def test_a_loss_drifts_exactly_when_it_is_out_of_tolerance(share, at):
         before, after = run[at]["val_loss"], moved[at]["val_loss"]
     _, drift = compare_runs(run, moved)
     out = abs(after - before) / before > TOLERANCES.loss
-    assert [line["what"] for line in drift] == ([f"val_loss, {at}"] if out else [])
+    assert [line.what for line in drift] == ([f"val_loss, {at}"] if out else [])
 
 
 def test_a_loss_that_is_not_a_number_has_drifted(run):
     moved = copy.deepcopy(run)
     moved["final"]["val_loss"] = math.nan
     _, drift = compare_runs(run, moved)
-    assert [line["what"] for line in drift] == ["val_loss, final"]
+    assert [line.what for line in drift] == ["val_loss, final"]
 
 
 def test_changed_settings_are_told_before_the_metrics_that_they_change(run):
@@ -119,31 +129,31 @@ def test_changed_settings_are_told_before_the_metrics_that_they_change(run):
     moved["spec"]["normalisation"] = {"mean": 0.0, "std": 0.5}
     moved["final"]["val_accuracy"] -= 0.1
     _, drift = compare_runs(run, moved)
-    assert [(line["what"], line["reference"], line["measured"]) for line in drift[:2]] == [
+    assert [(line.what, line.reference, line.measured) for line in drift[:2]] == [
         ("settings: learning_rate", "0.001", "0.01"),
         ("settings: normalisation.mean", "0.5", "0"),
     ]
-    assert drift[2]["what"] == "val_accuracy, final"
-    assert drift[2]["deviation"] == pytest.approx(0.1)
+    assert drift[2].what == "val_accuracy, final"
+    assert drift[2].deviation == pytest.approx(0.1)
 
 
 def test_a_run_that_diverges_now_is_named_with_what_is_missing(paper, run):
     diverged = synthetic.metrics(paper.rows[3], 0, diverged_at=3)
     _, drift = compare_runs(run, diverged)
-    assert {"status", "epochs"} <= {line["what"] for line in drift}
+    assert {"status", "epochs"} <= {line.what for line in drift}
 
 
 def test_other_images_are_named(run):
     moved = run | {"dataset_sha256": "1" * 64}
     _, drift = compare_runs(run, moved)
-    assert [(line["what"], line["measured"]) for line in drift] == [("images", "1" * 12)]
+    assert [(line.what, line.measured) for line in drift] == [("images", "1" * 12)]
 
 
 def test_a_metric_that_is_gone_and_one_that_is_new_are_named(run):
     moved = copy.deepcopy(run)
     moved["final"]["new_loss"] = moved["final"].pop("val_loss")
     _, drift = compare_runs(run, moved)
-    assert [line["what"] for line in drift] == ["val_loss, final", "new_loss, final"]
+    assert [line.what for line in drift] == ["val_loss, final", "new_loss, final"]
 
 
 # ---- verdicts -----------------------------------------------------------------------------------
@@ -151,18 +161,16 @@ def test_a_metric_that_is_gone_and_one_that_is_new_are_named(run):
 
 def grade_of(verdict="reproduced", claim="holds", findings=("trivial",), of_runs=None):
     """``of_runs`` maps a kind of finding that names no table to its rows."""
-    number = {"row": "r1", "table": "t1", "metric": "val_loss", "at": "best", "verdict": verdict}
-    printed = [{"kind": kind, "tables": ["t1"], "rows": ["r1"]} for kind in findings]
-    measured = [{"kind": k, "tables": [], "rows": rows} for k, rows in (of_runs or {}).items()]
-    return {
-        "numbers": [number],
-        "claims": [{"id": "c-P01", "verdict": claim}],
-        "findings": printed + measured,
-    }
+    place = ("t1", "r1", "val_loss", "best", 0.6, 0.6, 2)
+    number = GradedNumber(*place, evidence.NumberVerdict(verdict), within_margin=True)
+    printed = [GradedFinding(kind, ("t1",), ("r1",)) for kind in findings]
+    measured = [GradedFinding(kind, (), tuple(rows)) for kind, rows in (of_runs or {}).items()]
+    claims = (GradedClaim("c-P01", claim, (0, 1), (0, 1)),)
+    return Grade((number,), claims, (*printed, *measured))
 
 
 def compare(reference, measured, drifts="changed", same_metrics=False):
-    return check.compare_verdicts(reference, measured, drifts, same_metrics)
+    return drift_of.compare_verdicts(reference, measured, drifts, same_metrics)
 
 
 @pytest.mark.parametrize("drifts", ["changed", "reversed"])
@@ -174,7 +182,7 @@ def test_every_changed_verdict_is_named_with_its_row_or_claim():
     before = grade_of(of_runs={"stripes": ["r1", "r2"]})
     after = grade_of("close", "undecided", (), {"stripes": ["r2", "r3"]})
     drift, allowed = compare(before, after)
-    assert [(d["row"], d["what"], d["reference"], d["measured"]) for d in drift] == [
+    assert [(d.row, d.what, d.reference, d.measured) for d in drift] == [
         ("r1", "number: t1, val_loss, best", "reproduced", "close"),
         (None, "claim: c-P01", "holds", "undecided"),
         ("r1", "finding: trivial, t1", "found", "not there"),
@@ -189,7 +197,7 @@ def test_every_changed_verdict_is_named_with_its_row_or_claim():
     [
         (
             "verdict",
-            evidence.VERDICTS,
+            evidence.NumberVerdict,
             {("reproduced", "close"), ("close", "differs"), ("reproduced", "differs")},
         ),
         (
@@ -207,7 +215,7 @@ def test_reversed_lets_pass_what_rounding_can_change_and_nothing_else(kind, know
 
 
 def test_a_number_or_claim_that_is_gone_has_drifted_however_verdicts_are_compared():
-    gone = grade_of() | {"numbers": [], "claims": []}
+    gone = replace(grade_of(), numbers=(), claims=())
     for before, after in itertools.permutations([grade_of(), gone]):
         drift, allowed = compare(before, after, "reversed")
         assert len(drift) == 2 and allowed == []
@@ -217,17 +225,17 @@ def test_reversed_lets_a_row_join_or_leave_a_finding_of_runs_that_stays():
     before = grade_of(of_runs={"stripes": ["r1", "r2"], "dead_outputs": ["r1"]})
     after = grade_of(of_runs={"stripes": ["r2", "r3"], "collapsed": ["r1"]})
     drift, allowed = compare(before, after, "reversed")
-    assert [(d["row"], d["what"], d["measured"]) for d in allowed] == [
+    assert [(d.row, d.what, d.measured) for d in allowed] == [
         ("r1", "finding of runs: stripes", "not there"),
         ("r3", "finding of runs: stripes", "found"),
     ]
-    assert [(d["row"], d["what"], d["measured"]) for d in drift] == [
+    assert [(d.row, d.what, d.measured) for d in drift] == [
         ("r1", "finding of runs: dead_outputs", "not there"),
         ("r1", "finding of runs: collapsed", "found"),
     ]
 
 
-@pytest.mark.parametrize("kind", sorted({*findings.KINDS} - {*check.KINDS_OF_RUNS}))
+@pytest.mark.parametrize("kind", sorted({*findings.KINDS} - {*drift_of.KINDS_OF_RUNS}))
 def test_what_the_printed_numbers_give_away_drifts_with_any_row(kind):
     before, after = (grade_of(of_runs={kind: rows}) for rows in (["r1", "r2"], ["r1", "r3"]))
     drift, allowed = compare(before, after, "reversed")
@@ -238,7 +246,7 @@ def test_of_the_same_metrics_every_changed_verdict_has_drifted():
     before = grade_of(of_runs={"stripes": ["r1"]})
     after = grade_of("close", "undecided", of_runs={"stripes": ["r1", "r2"]})
     drift, allowed = compare(before, after, "reversed", same_metrics=True)
-    assert [d["what"] for d in drift] == [
+    assert [d.what for d in drift] == [
         "number: t1, val_loss, best, of the same metrics",
         "claim: c-P01, of the same metrics",
         "finding of runs: stripes, of the same metrics",
@@ -273,10 +281,10 @@ def test_a_verdict_on_metrics_that_moved_may_change_as_the_configuration_says(
     edit(file, lambda run: run["final"].update(val_loss=run["final"]["val_loss"] * (1 + 1e-9)))
     compared = check.compare_paper(paper, *kept, config)
     found = check.make_check([compared], SAME, "smoke", MADE)
-    text = check.to_markdown(found)
-    (line,) = compared["allowed" if passes else "drift"]
-    assert (line["reference"], line["measured"]) == ("holds", "undecided")
-    assert found["passed"] == passes
+    text = to_markdown(found)
+    (line,) = compared.allowed if passes else compared.drift
+    assert (line.reference, line.measured) == ("holds", "undecided")
+    assert found.passed == passes
     assert ("within what is allowed (`tolerances.smoke.verdict`)" in text) == passes
     assert "| made2020 | claim: made-P01 | holds | undecided |" in text
 
@@ -311,13 +319,13 @@ def test_the_configuration_states_which_change_of_a_verdict_has_drifted(change, 
 
 def test_the_run_that_is_the_reference_passes(paper, kept):
     compared = check.compare_paper(paper, *kept, CONFIG)
-    assert compared["drift"] == []
-    assert compared["runs"] == len(paper.rows) * 2
-    assert compared["verdicts"] > 0
+    assert compared.drift == []
+    assert compared.runs == len(paper.rows) * 2
+    assert compared.verdicts > 0
     found = check.make_check([compared], SAME, "smoke", MADE)
-    assert found["passed"]
+    assert found.passed
     check.raise_if_drifted(found)
-    assert "# Check at smoke scale: passed" in check.to_markdown(found)
+    assert "# Check at smoke scale: passed" in to_markdown(found)
 
 
 def test_a_drifted_row_is_named_in_the_error_and_in_the_table(paper, kept):
@@ -325,18 +333,18 @@ def test_a_drifted_row_is_named_in_the_error_and_in_the_table(paper, kept):
     file = results / paper.key / "t1-wide/seed-1/metrics.json"
     edit(file, lambda run: run["final"].update(val_loss=0.9))
     found = check.make_check([check.compare_paper(paper, *kept, CONFIG)], SAME, "smoke", MADE)
-    assert not found["passed"]
+    assert not found.passed
     with pytest.raises(UserError, match=r"drifted: made2020 t1-wide; .*make accept"):
         check.raise_if_drifted(found)
-    text = check.to_markdown(found)
+    text = to_markdown(found)
     assert "| made2020 t1-wide seed 1 | val_loss, final | " in text
 
 
 def test_rows_without_a_reference_and_references_without_a_row_have_drifted(paper, kept):
     _, reference = kept
     (reference / paper.key / "t1-small").rename(reference / paper.key / "gone")
-    drift = check.compare_paper(paper, *kept, CONFIG)["drift"]
-    assert [(line["row"], line["what"], line["reference"]) for line in drift] == [
+    drift = check.compare_paper(paper, *kept, CONFIG).drift
+    assert [(line.row, line.what, line.reference) for line in drift] == [
         ("t1-small", "row", "not there"),
         ("gone", "row", "there"),
     ]
@@ -377,7 +385,7 @@ def test_the_call_that_the_refusal_names_checks_the_paper(paper, kept):
     call = re.search(r"--config papers=(made2020) seeds=(\S+) scale=(\w+)", str(caught.value))
     named = zip(("papers", "seeds", "scale"), call.groups(), strict=True)
     config = validate_config(read_yaml(ROOT / "config.yaml") | dict(named))
-    assert check.compare_paper(paper, *kept, config)["drift"] == []
+    assert check.compare_paper(paper, *kept, config).drift == []
 
 
 def test_a_paper_without_a_reference_is_named(paper, kept, tmp_path):
@@ -394,8 +402,8 @@ def test_two_trainings_that_differ_in_one_bit_fail_the_check(tmp_path):
     (tmp_path / "again/model.safetensors").write_bytes(b"\x00\x00")
     differ = check.compare_bits(tmp_path / "first", tmp_path / "again")
     assert differ == ["model.safetensors"]
-    found = check.make_check([], {"run": "t1_small, seed 0", "differ": differ}, "smoke", MADE)
-    assert not found["passed"]
+    found = check.make_check([], check.Repeated("t1_small, seed 0", differ), "smoke", MADE)
+    assert not found.passed
     with pytest.raises(UserError, match=r"drifted: t1_small, seed 0 \(trained twice\)"):
         check.raise_if_drifted(found)
-    assert "trained twice: model.safetensors differ" in check.to_markdown(found)
+    assert "trained twice: model.safetensors differ" in to_markdown(found)

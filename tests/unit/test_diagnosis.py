@@ -1,7 +1,7 @@
 """Levels against hand computation and the real images; each kind of finding on small cases."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from refashion.errors import UserError
 from refashion.judging import levels
 from refashion.judging.diagnosis import findings
 from refashion.judging.diagnosis import runs as diagnosis
+from refashion.judging.excess import excess_over_floor
 from refashion.paper import layers, papers
 from refashion.paper.architectures import ARCHITECTURES
 from refashion.results.summary import statistics
@@ -36,28 +37,28 @@ def test_levels_of_three_grey_images_are_those_of_hand_computation():
     # Pixels 0, 51, 255 are 0, 0.2, 1 and with mean .5 and std .5 targets -1, -0.6, 1.
     paper = synthetic.load(synthetic.made([synthetic.row("a", batch_size=2)]))
     found = levels.describe(paper, of_images([0, 51, 255], [0, 51, 255]))
-    (protocol,) = found["protocols"]
-    assert protocol["output_range"] == [0, 1]
-    test = protocol["levels"]["test"]
-    assert test["zero"]["mean"] == pytest.approx((1 + 0.36 + 1) / 3)
-    assert test["floor"]["mean"] == pytest.approx((1 + 0.36 + 0) / 3)
+    (protocol,) = found.protocols
+    assert protocol.output_range == (0, 1)
+    test = protocol.levels["test"]
+    assert test["zero"].mean == pytest.approx((1 + 0.36 + 1) / 3)
+    assert test["floor"].mean == pytest.approx((1 + 0.36 + 0) / 3)
     # The mean target is -0.2; in the range the nearest value to it is 0.
-    assert test["mean_image"]["mean"] == pytest.approx((0.64 + 0.16 + 1.44) / 3)
-    assert test["constant"]["mean"] == test["mean_image_in_range"]["mean"] == test["zero"]["mean"]
+    assert test["mean_image"].mean == pytest.approx((0.64 + 0.16 + 1.44) / 3)
+    assert test["constant"].mean == test["mean_image_in_range"].mean == test["zero"].mean
     # Batches of two and of one: the last image counts as much as the first two together.
-    assert test["floor"]["batch_mean"] == pytest.approx(((1 + 0.36) / 2 + 0) / 2)
+    assert test["floor"].batch_mean == pytest.approx(((1 + 0.36) / 2 + 0) / 2)
     # Six orders: the last image is either of the three, twice.
     orders = [((1 + 0.36) / 2 + 0) / 2, ((1 + 0) / 2 + 0.36) / 2, ((0.36 + 0) / 2 + 1) / 2]
-    assert test["floor"]["order_sd"] == pytest.approx(np.std(orders))
-    assert np.array(protocol["pixel_floor"]["test"]) == pytest.approx(
-        np.full(PIXELS, 1.36 / 3), 1e-5
-    )
-    assert found["classes"]["train"] == [3] + 9 * [0]
+    assert test["floor"].order_sd == pytest.approx(np.std(orders))
+    assert np.array(protocol.pixel_floor["test"]) == pytest.approx(np.full(PIXELS, 1.36 / 3), 1e-5)
+    assert found.classes["train"] == (3, *(9 * [0]))
 
 
 def test_batches_of_one_size_average_alike_in_any_order():
-    averages = levels._averages(np.array([0.1, 0.2, 0.6, 0.7]), 2)
-    assert averages == pytest.approx({"mean": 0.4, "batch_mean": 0.4, "order_sd": 0}, abs=1e-9)
+    averages = levels._average(np.array([0.1, 0.2, 0.6, 0.7]), 2)
+    assert asdict(averages) == pytest.approx(
+        {"mean": 0.4, "batch_mean": 0.4, "order_sd": 0}, abs=1e-9
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def real(whole):
     described = {}
     for file in sorted(FOLDER.glob("*.yaml")):
         of_paper = levels.describe(papers.load_paper(file), images)
-        described[file.stem] = {"published": of_paper, "measured": of_paper}
+        described[file.stem] = levels.PaperLevels(of_paper, of_paper)
     return described
 
 
@@ -94,20 +95,20 @@ REAL_LEVELS = {
 @pytest.mark.parametrize(("paper", "row"), REAL_LEVELS)
 def test_levels_of_the_real_images(real, paper, row):
     row_of = papers.load_paper(FOLDER / f"{paper}.yaml").row(row)
-    protocol = levels.protocol_of(real[paper]["measured"], row_of)
+    protocol = real[paper].measured.protocol(row_of)
     for name, expected in REAL_LEVELS[paper, row].items():
-        means = [protocol["levels"][images][name]["mean"] for images in ("train", "test")]
+        means = [protocol.levels[images][name].mean for images in ("train", "test")]
         assert means == pytest.approx(expected, abs=6e-6), name
 
 
 @pytest.mark.parametrize(("row", "in_order"), [("t5-base", 0.67912), ("t5-lr1e4-b256", 0.67971)])
 def test_a_smaller_last_batch_moves_the_zero_output_error(real, row, in_order):
     row = papers.load_paper(FOLDER / "caprari2025.yaml").row(row)
-    zero = levels.level_of(real["caprari2025"]["measured"], row, "val_loss_batch_mean", "zero")
-    assert zero["batch_mean"] == pytest.approx(in_order, abs=6e-6)
-    assert 0.0003 < zero["order_sd"] < 0.0009
-    exact = levels.level_of(real["caprari2025"]["measured"], row, "val_loss", "zero")
-    assert exact == {"mean": zero["mean"], "batch_mean": zero["mean"], "order_sd": 0}
+    zero = real["caprari2025"].measured.level(row, "val_loss_batch_mean", "zero")
+    assert zero.batch_mean == pytest.approx(in_order, abs=6e-6)
+    assert 0.0003 < zero.order_sd < 0.0009
+    exact = real["caprari2025"].measured.level(row, "val_loss", "zero")
+    assert exact == levels.Level(mean=zero.mean, batch_mean=zero.mean, order_sd=0)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_levels_that_are_missing_or_of_an_older_file_are_named(tmp_path):
     with pytest.raises(UserError, match=r"made2020/findings\.json: not there; diagnose"):
         findings.load(paper, tmp_path)
     with pytest.raises(UserError, match="no protocol of row t1-small; compute the levels again"):
-        levels.protocol_of({"protocols": []}, paper.rows[0])
+        levels.Levels("0" * 64, {}, {}, ()).protocol(paper.rows[0])
     with pytest.raises(UserError, match=r"t1-small/seed-3/metrics\.json: not there; train"):
         diagnosis.load_runs(paper, tmp_path, [3])
 
@@ -211,7 +212,7 @@ def printing(*tables, rows=ROWS, **more):
 def found(paper, kind, runs=None, at=None):
     """The findings of one kind; the levels are those of :func:`synthetic.levels`."""
     seeded = {
-        row: [{"seed": seed} | run for seed, run in enumerate(of)]
+        row: [replace(run, seed=seed) for seed, run in enumerate(of)]
         for row, of in (runs or {}).items()
     }
     every = diagnosis.diagnose(paper, at or synthetic.levels(paper), seeded)
@@ -279,9 +280,9 @@ def test_validation_below_training_is_explained_by_floors_that_differ_by_as_much
     paper = printing([("a", {"train": 0.6, "val": 0.597}), ("b", {"train": 0.6, "val": 0.58})])
     at = synthetic.levels(paper)
     assert found(paper, "order_of_floors", at=at) == []
-    for protocol in at["published"]["protocols"]:
-        floor = protocol["levels"]["test"]["floor"] | {"mean": 0.568}
-        protocol["levels"]["test"] = protocol["levels"]["test"] | {"floor": floor}
+    for protocol in at.published.protocols:
+        floor = replace(protocol.levels["test"]["floor"], mean=0.568)
+        protocol.levels["test"] = protocol.levels["test"] | {"floor": floor}
     # Floors 0.002 apart: they account for 0.003, and not for 0.02.
     (finding,) = found(paper, "order_of_floors", at=at)
     assert finding.rows == ["a"]
@@ -404,13 +405,13 @@ def run(loss, spread=0.3, dead=(), cost=0.02):
     std = np.full(PIXELS, spread, np.float32)
     for index in dead:
         std[index] = 0
-    return {"val_loss": loss, "output_std": std, "pixel_loss": np.full(PIXELS, cost, np.float32)}
+    return diagnosis.Trained(0, loss, std, np.full(PIXELS, cost, np.float32))
 
 
 def logits(loss, spread=1.0, dead=()):
     std = np.full(10, spread, np.float32)
     std[list(dead)] = 0
-    return {"val_loss": loss, "output_std": std}
+    return diagnosis.Trained(0, loss, std)
 
 
 def test_runs_whose_output_does_not_depend_on_the_image_collapsed():
@@ -435,10 +436,11 @@ def test_classifiers_with_constant_logits_collapsed():
     (finding,) = found(paper, "collapsed", runs)
     assert finding.rows == ["k"]
     assert finding.seeds == {"k": [1]}
-    summaries = {row: synthetic.known_summary(completed=2) for row in ("k", "l")}
-    collapsed = findings.with_collapsed(summaries, [finding])
-    assert (collapsed["k"].completed, collapsed["k"].collapsed) == (2, (1,))
-    assert collapsed["l"].collapsed == ()
+    known = {row: synthetic.known_summary() for row in ("k", "l")}
+    assert findings.with_collapsed(known, [finding]) == {
+        "k": synthetic.known_summary(collapsed=(1,)),
+        "l": synthetic.known_summary(collapsed=()),
+    }
     assert "1 of 2 runs" in finding.evidence[0]
     assert "the same prediction for every image has 2.3026" in finding.evidence[0]
 
@@ -462,7 +464,7 @@ def test_stripes_are_told_with_their_share_of_the_error_and_whether_the_layers_m
         "over the floor: a (1 of 2 runs, 20 %) and b (1 of 1 run, 20 %)."
     ]
     at = synthetic.levels(paper)
-    at["measured"]["unreached"] = {"a": [25, 26, 27]}
+    at.measured.unreached["a"] = (25, 26, 27)
     (finding,) = found(paper, "stripes", {"a": [stripes], "b": [stripes]}, at)
     assert "which nothing of the image reaches through these layers" in finding.evidence[0]
     assert "layers" not in finding.evidence[1]
@@ -480,8 +482,8 @@ def test_dead_pixels_count_by_what_they_cost_over_the_floor():
     at = synthetic.levels(paper)
     floor = np.zeros(PIXELS)
     floor[3, 4:20] = 0.02
-    for protocol in at["measured"]["protocols"]:
-        protocol["pixel_floor"]["test"] = floor.tolist()
+    for protocol in at.measured.protocols:
+        protocol.pixel_floor["test"] = tuple(map(tuple, floor.tolist()))
     assert found(paper, "dead_outputs", {"a": [spots]}, at) == []
 
 
@@ -493,8 +495,8 @@ def test_logits_that_never_move_are_named_by_class():
     assert finding.evidence == ["k, of 3 runs: Coat in 2 and Shirt in 1."]
     assert "ReLU" not in finding.consequence
     at = synthetic.levels(paper)
-    for protocol in at["measured"]["protocols"]:
-        protocol["output_range"] = [0, None]
+    held = tuple(replace(of, output_range=(0, None)) for of in at.measured.protocols)
+    at = replace(at, measured=replace(at.measured, protocols=held))
     assert "A ReLU on the logits" in found(paper, "dead_logits", runs, at)[0].consequence
     # All of them: that run collapsed.
     assert found(paper, "dead_logits", {"k": [logits(2.3, dead=range(10))]}) == []
@@ -507,10 +509,10 @@ def test_runs_are_read_from_their_files_and_diverged_ones_are_left_out(tmp_path)
             synthetic.write_run(row, tmp_path, seed, diverged_at=3 if seed else None)
     runs = diagnosis.load_runs(paper, tmp_path, [0, 1])
     assert {row: len(of_row) for row, of_row in runs.items()} == dict.fromkeys(runs, 1)
-    assert runs["t1-small"][0]["pixel_loss"].shape == PIXELS
-    assert runs["t2-classifier"][0]["output_std"].shape == (10,)
+    assert runs["t1-small"][0].pixel_loss.shape == PIXELS
+    assert runs["t2-classifier"][0].output_std.shape == (10,)
     kept = json.loads((tmp_path / "made2020/t1-small/seed-0/metrics.json").read_text())["kept"]
-    assert runs["t1-small"][0]["val_loss"] == kept["val_loss"]
+    assert runs["t1-small"][0].val_loss == kept["val_loss"]
 
 
 # ---- excess over the floor ----------------------------------------------------------------------
@@ -519,9 +521,12 @@ def test_runs_are_read_from_their_files_and_diverged_ones_are_left_out(tmp_path)
 def test_excess_is_taken_from_a_floor_averaged_like_the_error():
     paper = printing([("a", {"val": 0.58})])
     summary = synthetic.known_summary(best={"val_loss_batch_mean": statistics([0.591])})
-    (line,) = diagnosis.excess_over_floor(paper, synthetic.levels(paper), {"a": summary})
-    assert line["published"] == pytest.approx({"error": 0.58, "floor": 0.57, "excess": 0.01})
-    assert line["measured"] == pytest.approx({"error": 0.591, "floor": 0.571, "excess": 0.02})
+    (line,) = excess_over_floor(paper, synthetic.levels(paper), {"a": summary})
+    for over, expected in (
+        (line.published, (0.58, 0.57, 0.01)),
+        (line.measured, (0.591, 0.571, 0.02)),
+    ):
+        assert (over.error, over.floor, over.excess) == pytest.approx(expected)
 
 
 def test_there_is_no_excess_without_a_floor_and_none_of_a_cross_entropy():
@@ -529,13 +534,13 @@ def test_there_is_no_excess_without_a_floor_and_none_of_a_cross_entropy():
         printing([("a", {"val": 0.02})], rows=[row | PLAIN for row in ROWS]),
         printing([("k", {"val": 0.3})], rows=CLASSIFIERS),
     ):
-        assert diagnosis.excess_over_floor(paper, synthetic.levels(paper), {}) == []
+        assert excess_over_floor(paper, synthetic.levels(paper), {}) == []
 
 
 def test_a_number_that_two_tables_print_alike_has_one_excess():
     paper = printing([("a", {"val": 0.58})], table([("a-again", {"val": 0.58})], id="two"))
-    (line,) = diagnosis.excess_over_floor(paper, synthetic.levels(paper), {})
-    assert (line["table"].id, line["measured"]) == ("one", None)
+    (line,) = excess_over_floor(paper, synthetic.levels(paper), {})
+    assert (line.table.id, line.measured) == ("one", None)
 
 
 # ---- the papers, from their published numbers alone ---------------------------------------------

@@ -125,8 +125,8 @@ def test_a_row_that_always_diverges_has_no_numbers(paper, tmp_path):
     summary = synthetic.summarised(paper, write(paper, tmp_path, "t1-small", [9.0], diverged=[0]))
     assert all(summary.of(at) == {} for at in AT)
     line = evidence.compare_table(paper, paper.tables[0], {"t1-small": summary})[0]
-    assert line["numbers"]["val"]["mean"] is None
-    assert line["numbers"]["val"]["difference"] is None
+    assert line.numbers["val"].mean is None
+    assert line.numbers["val"].difference is None
 
 
 def test_order_of_files_does_not_matter(paper, tmp_path):
@@ -163,24 +163,24 @@ def test_comparison_follows_the_table_and_puts_variants_under_their_row(paper, t
         for row, values in {"t1-small": [0.601, 0.603], "t1-wide-sgd": [0.7, 0.7]}.items()
     }
     lines = evidence.compare_table(paper, paper.tables[0], summaries)
-    assert [line["row"].id for line in lines] == ["t1-small", "t1-wide", "t1-wide-sgd"]
-    assert [line["ours"] for line in lines] == [False, False, True]
-    small, untrained, variant = (line["numbers"]["val"] for line in lines)
-    assert small["difference"] == pytest.approx(0.602 - 0.6)
-    assert (small["n"], small["published"]) == (2, 0.6)
-    assert untrained["mean"] is None and untrained["published"] == 0.59
-    assert variant["published"] is None
-    assert variant["difference"] == pytest.approx(0.7 - 0.59)  # from the row that it varies
+    assert [line.row.id for line in lines] == ["t1-small", "t1-wide", "t1-wide-sgd"]
+    assert [line.ours for line in lines] == [False, False, True]
+    small, untrained, variant = (line.numbers["val"] for line in lines)
+    assert small.difference == pytest.approx(0.602 - 0.6)
+    assert (small.measured.n, small.published) == (2, 0.6)
+    assert untrained.mean is None and untrained.published == 0.59
+    assert variant.published is None
+    assert variant.difference == pytest.approx(0.7 - 0.59)  # from the row that it varies
 
 
 def test_percentages_are_compared_as_percentages(paper, tmp_path):
     metric = "val_accuracy_batch_mean"
     files = write(paper, tmp_path, "t2-classifier", [0.92, 0.93], metric=metric)
     summaries = {"t2-classifier": synthetic.summarised(paper, files)}
-    number = evidence.compare_table(paper, paper.tables[1], summaries)[0]["numbers"]["accuracy"]
-    assert number["mean"] == pytest.approx(92.5)
-    assert number["sd"] == pytest.approx(0.70710678)
-    assert number["difference"] == pytest.approx(92.5 - 92.53)
+    number = evidence.compare_table(paper, paper.tables[1], summaries)[0].numbers["accuracy"]
+    assert number.mean == pytest.approx(92.5)
+    assert number.measured.sd == pytest.approx(0.70710678)
+    assert number.difference == pytest.approx(92.5 - 92.53)
 
 
 def test_prediction_interval_is_that_of_a_table_of_students_t():
@@ -236,15 +236,15 @@ def test_intervals_hold_the_next_run_as_often_as_they_say():
     ],
 )
 def test_verdict_on_a_published_number(published, values, verdict):
-    number = evidence._beside(published, statistics(values), "loss", digits=4)
-    assert evidence.judge(number, margin=0.01) == verdict
+    number = evidence.compare(published, statistics(values), "loss", digits=4)
+    assert number.judge(margin=0.01) == verdict
 
 
 def test_verdict_allows_for_the_printed_precision():
     """Equal runs have an interval of no width: half a unit of the last digit is what is left."""
     for published, verdict in ((90.05, "reproduced"), (90.06, "differs")):
-        number = evidence._beside(published, statistics([0.9, 0.9]), "percent", digits=1)
-        assert evidence.judge(number, margin=0) == verdict
+        number = evidence.compare(published, statistics([0.9, 0.9]), "percent", digits=1)
+        assert number.judge(margin=0) == verdict
 
 
 def test_an_epoch_that_a_row_is_told_to_keep_is_no_number_found_again(stopping, tmp_path):
@@ -262,8 +262,8 @@ def test_an_epoch_that_a_row_is_told_to_keep_is_no_number_found_again(stopping, 
     ):
         paper = synthetic.load(synthetic.changed(alone, "rows", "m5", keep=keep))
         (number,) = evidence.published_numbers(paper, summaries, MARGINS)
-        assert number["verdict"] == verdict
-        assert (number["reason"] == "the row is told this epoch") == (verdict == "not comparable")
+        assert number.verdict == verdict
+        assert (number.reason == "the row is told this epoch") == (verdict == "not comparable")
 
 
 def test_every_published_number_has_a_verdict(paper, tmp_path):
@@ -271,9 +271,9 @@ def test_every_published_number_has_a_verdict(paper, tmp_path):
         "t1-small": synthetic.summarised(paper, write(paper, tmp_path, "t1-small", [0.60, 0.60]))
     }
     numbers = evidence.published_numbers(paper, summaries, MARGINS)
-    assert {number["verdict"] for number in numbers} <= {*evidence.VERDICTS}
-    untrained = [number for number in numbers if number["row"].id != "t1-small"]
-    assert {number["verdict"] for number in untrained} == {"not comparable"}
+    assert {number.verdict for number in numbers} <= {*evidence.NumberVerdict}
+    untrained = [number for number in numbers if number.row.id != "t1-small"]
+    assert {number.verdict for number in untrained} == {"not comparable"}
 
 
 def test_a_verdict_is_qualified_by_what_its_runs_went_through(paper, tmp_path):
@@ -287,8 +287,8 @@ def test_a_verdict_is_qualified_by_what_its_runs_went_through(paper, tmp_path):
             )
         }
         numbers = evidence.published_numbers(paper, summaries, MARGINS)
-        (number,) = (n for n in numbers if (n["row"].id, n["metric"].metric) == ("t1-small", VAL))
-        return number["verdict"], number["reason"]
+        (number,) = (n for n in numbers if (n.row.id, n.column.metric) == ("t1-small", VAL))
+        return number.verdict, number.reason
 
     printed = 0.6
     spread = [printed + 0.02, printed + 0.04, printed + 0.0]
@@ -314,19 +314,19 @@ def test_each_published_number_has_a_line_with_its_runs_in_margins(paper, tmp_pa
         for line in axes.lines
         if line.get_marker() == "o"
     }
-    labels = {number["metric"].metric: number["metric"].label for number in numbers}
+    labels = {number.column.metric: number.column.label for number in numbers}
     assert runs[f"t1-small: {labels[VAL]}"] == pytest.approx([0.5, 3])
     # What was not measured has its line too, and the reason.
-    assert len(named) == len(numbers) + len({number["table"].id for number in numbers})
+    assert len(named) == len(numbers) + len({number.place.id for number in numbers})
     said = [text.get_text().strip() for text in axes.texts]
-    assert said == [number["reason"] for number in numbers if number["difference"] is None]
+    assert said == [number.reason for number in numbers if number.difference is None]
 
 
 def test_no_interval_goes_beyond_what_a_number_can_be():
-    number = evidence._beside(90.0, statistics([0.92, 0.92, 0.10]), "percent", digits=1)
-    assert number["interval"] == (0.0, 100.0)
-    number = evidence._beside(0.1, statistics([0.1, 0.3]), "loss", digits=1)
-    assert number["interval"][0] == 0 and number["interval"][1] > 1
+    number = evidence.compare(90.0, statistics([0.92, 0.92, 0.10]), "percent", digits=1)
+    assert number.interval == (0.0, 100.0)
+    number = evidence.compare(0.1, statistics([0.1, 0.3]), "loss", digits=1)
+    assert number.interval[0] == 0 and number.interval[1] > 1
 
 
 def test_largest_differences_rank_like_with_like(paper, tmp_path):
@@ -339,13 +339,13 @@ def test_largest_differences_rank_like_with_like(paper, tmp_path):
         )
     }
     numbers = evidence.published_numbers(paper, summaries, MARGINS)
-    assert sum(number["difference"] is not None for number in numbers) == 5
+    assert sum(number.difference is not None for number in numbers) == 5
     errors, accuracies = evidence.largest_differences(numbers, count=1)
-    assert (errors["task"], errors["unit"], errors["count"]) == ("reconstruction", "loss", 4)
-    assert errors["largest"][0]["row"].id == "t1-wide"
-    assert errors["largest"][0]["difference"] == pytest.approx(-0.09)
-    assert accuracies["largest"][0]["difference"] == pytest.approx(-2.53)
-    assert accuracies["median"] == pytest.approx(2.53)
+    assert (*errors.kind, errors.count) == ("reconstruction", "loss", 4)
+    assert errors.largest[0].row.id == "t1-wide"
+    assert errors.largest[0].difference == pytest.approx(-0.09)
+    assert accuracies.largest[0].difference == pytest.approx(-2.53)
+    assert accuracies.median == pytest.approx(2.53)
 
 
 def test_epochs_are_compared_as_they_are_and_what_is_not_printed_has_no_difference(
@@ -354,11 +354,11 @@ def test_epochs_are_compared_as_they_are_and_what_is_not_printed_has_no_differen
     row = stopping.row("m5")
     files = [synthetic.write_run(row, tmp_path, seed) for seed in (0, 2)]
     summaries = {"m5": synthetic.summarised(stopping, files)}
-    numbers = evidence.compare_table(stopping, stopping.tables[0], summaries)[0]["numbers"]
-    assert (numbers["stop"]["published"], numbers["stop"]["mean"]) == (28, 29)
-    assert numbers["stop"]["difference"] == 1
-    assert numbers["optimum"]["published"] is numbers["optimum"]["difference"] is None
-    assert numbers["optimum"]["mean"] == 29
+    numbers = evidence.compare_table(stopping, stopping.tables[0], summaries)[0].numbers
+    assert (numbers["stop"].published, numbers["stop"].mean) == (28, 29)
+    assert numbers["stop"].difference == 1
+    assert numbers["optimum"].published is numbers["optimum"].difference is None
+    assert numbers["optimum"].mean == 29
 
 
 def test_a_published_confusion_matrix_is_compared_by_class_and_by_cell(stopping, tmp_path):
@@ -373,19 +373,19 @@ def test_a_published_confusion_matrix_is_compared_by_class_and_by_cell(stopping,
         file.write_text(json.dumps(metrics))
     summaries = {"m5": synthetic.summarised(stopping, files)}
     compared = evidence.compare_confusion(stopping, stopping.confusion_matrices[0], summaries)
-    assert compared["accuracy"]["published"] == pytest.approx(91)
-    assert compared["accuracy"]["difference"] == pytest.approx(94 - 91)
-    for shares in (compared["recall"], compared["precision"]):
+    assert compared.accuracy.published == pytest.approx(91)
+    assert compared.accuracy.difference == pytest.approx(94 - 91)
+    for shares in (compared.recall, compared.precision):
         assert len(shares) == 10
-        assert shares[4]["published"] == pytest.approx(91)
-        assert (shares[4]["mean"], shares[4]["n"]) == (pytest.approx(94), 2)
-        assert shares[4]["sd"] == pytest.approx(np.std([95, 93], ddof=1))
-    assert compared["difference"][2, 2] == pytest.approx(940 - 910)
-    assert compared["difference"][2, 3] == pytest.approx(60 - 10)
-    assert compared["difference"][2, 7] == pytest.approx(-10)
+        assert shares[4].published == pytest.approx(91)
+        assert (shares[4].mean, shares[4].measured.n) == (pytest.approx(94), 2)
+        assert shares[4].measured.sd == pytest.approx(np.std([95, 93], ddof=1))
+    assert compared.difference[2, 2] == pytest.approx(940 - 910)
+    assert compared.difference[2, 3] == pytest.approx(60 - 10)
+    assert compared.difference[2, 7] == pytest.approx(-10)
 
     untrained = evidence.compare_confusion(stopping, stopping.confusion_matrices[0], {})
-    assert untrained["difference"] is None and untrained["recall"][0]["mean"] is None
+    assert untrained.difference is None and untrained.recall[0].mean is None
 
 
 def test_a_published_confusion_matrix_counts_as_one_number_its_accuracy(stopping, tmp_path):
@@ -396,9 +396,9 @@ def test_a_published_confusion_matrix_counts_as_one_number_its_accuracy(stopping
     summaries = {"m5": synthetic.summarised(stopping, [file])}
     numbers = evidence.published_numbers(stopping, summaries, MARGINS)
     assert len(numbers) == 5
-    measured = [number for number in numbers if number["difference"] is not None]
-    assert [number["table"].label for number in measured] == ["Table 1", "Table 1", "Figure 2"]
-    assert measured[2]["difference"] == pytest.approx(93 - 91)
+    measured = [number for number in numbers if number.difference is not None]
+    assert [number.place.label for number in measured] == ["Table 1", "Table 1", "Figure 2"]
+    assert measured[2].difference == pytest.approx(93 - 91)
 
 
 def test_reference_table_has_every_metric_and_what_the_paper_prints_for_it(paper, tmp_path):

@@ -1,7 +1,7 @@
 """The scorecard: every verdict is counted once, and the README's is that of the reference."""
 
-import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,27 +9,40 @@ import synthetic
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from pydantic_core import to_jsonable_python
 from refashion.errors import UserError
 from refashion.judging import numbers as evidence
-from refashion.judging import scorecard
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis.findings import Finding
+from refashion.judging.numbers import NumberVerdict
+from refashion.judging.scorecard import (
+    Card,
+    Grade,
+    GradedClaim,
+    GradedFinding,
+    GradedNumber,
+    OfOneRun,
+    grade,
+)
 from refashion.paper import papers
+from refashion.report import scorecard
 from refashion.report.figures import scorecard as drawn_scorecard
+from refashion.results.files import read_record
+from refashion.results.paths import Kept
+from refashion.results.reference import WAY_OUT
+from refashion.results.summary import statistics
 
 ROOT = Path(__file__).parents[2]
 
 
 def graded(numbers=(), claims=(), findings=0, within=True, holds_in=(0,), seeds=(0,)):
     """A grade with these verdicts, of one seed if nothing is said."""
-    return {
-        "numbers": [{"verdict": verdict, "within_margin": within} for verdict in numbers],
-        "claims": [
-            {"verdict": verdict, "seeds": list(seeds), "holds_in": list(holds_in)}
-            for verdict in claims
-        ],
-        "findings": [{}] * findings,
-    }
+    place = ("t1", "r1", "val_loss", "best", 0.6, 0.6, 1)
+    return Grade(
+        tuple(GradedNumber(*place, NumberVerdict(verdict), within) for verdict in numbers),
+        tuple(GradedClaim("c", verdict, tuple(seeds), tuple(holds_in)) for verdict in claims),
+        (GradedFinding("trivial", (), ()),) * findings,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,26 +62,24 @@ def card():
         ),
         "two2021": graded(["single run"] * 2, ["undecided", "undecided"], findings=1),
     }
-    grades["one2020"]["numbers"][0]["within_margin"] = False
-    return scorecard.make_card(grades, "paper", {"one2020": [0, 1], "two2021": [0]})
+    one = grades["one2020"]
+    far = replace(one.numbers[0], within_margin=False)
+    grades["one2020"] = replace(one, numbers=(far, *one.numbers[1:]))
+    return Card("paper", grades, {"one2020": [0, 1], "two2021": [0]})
 
 
 def test_a_grade_keeps_every_verdict_with_what_it_is_about():
     paper = synthetic.silent_paper()
-    number = {
-        "table": paper.tables[0],
-        "row": paper.row("h64"),
-        "metric": paper.tables[0].metrics["val"],
-        "published": 0.6,
-        "mean": 0.61,
-        "n": 1,
-        "verdict": "single run",
-        "within_margin": False,
-        "sd": None,
-    }
+    (table,) = paper.tables
+    column = table.metrics["val"]
+    compared = evidence.compare(0.6, statistics([0.61]), column.unit, column.digits)
+    place = evidence.Place(table.id, table.label)
+    number = evidence.Number(
+        **vars(compared), row=paper.row("h64"), place=place, column=column, margin=0.003
+    )
     claim = {"id": "c-P01", "verdict": "holds", "seeds": [0, 1], "holds_in": [1], "parts": []}
     finding = Finding("trivial", ["r1"], ["It is."], "So it is.", ["t1"], ["val_loss"])
-    assert scorecard.grade([number], [claim], [finding]) == {
+    assert to_jsonable_python(grade([number], [claim], [finding])) == {
         "numbers": [
             {
                 "table": "final-losses",
@@ -88,29 +99,29 @@ def test_a_grade_keeps_every_verdict_with_what_it_is_about():
 
 
 def test_counts_are_per_paper_and_in_all(card):
-    assert card["papers"]["one2020"]["numbers"] == {
+    assert card.papers["one2020"].numbers == {
         "reproduced": 2,
         "close": 1,
         "differs": 1,
         "single run": 0,
         "not comparable": 1,
     }
-    assert card["all"]["claims"] == {
+    assert card.all.claims == {
         "holds": 1,
         "does not hold": 1,
         "undecided": 3,
         "not tested": 0,
     }
-    assert card["all"]["findings"] == 3
-    assert card["all"]["within_margin"] == {"reproduced": 1, "single run": 2}
-    assert card["all"]["undecided_in_favour"] == 3
-    assert card["all"]["claims_of_one_run"] == {"all": 2, "hold": 2}
+    assert card.all.findings == 3
+    assert card.all.within_margin == {"reproduced": 1, "single run": 2}
+    assert card.all.undecided_in_favour == 3
+    assert card.all.claims_of_one_run == OfOneRun(all=2, hold=2)
 
 
 @given(
     st.lists(
         st.tuples(
-            st.lists(st.sampled_from(evidence.VERDICTS)),
+            st.lists(st.sampled_from(evidence.NumberVerdict)),
             st.lists(st.sampled_from(verdicts.VERDICTS)),
             st.integers(0, 5),
         ),
@@ -120,28 +131,29 @@ def test_counts_are_per_paper_and_in_all(card):
 )
 def test_nothing_is_lost_or_counted_twice(some):
     grades = {f"p{i}": graded(*paper) for i, paper in enumerate(some)}
-    card = scorecard.make_card(grades, "paper", {key: [0] for key in grades})
+    card = Card("paper", grades, {key: [0] for key in grades}).as_json()
     for key in ("numbers", "claims"):
         for verdict, number in card["all"][key].items():
             assert number == sum(of[key][verdict] for of in card["papers"].values())
-        assert sum(card["all"][key].values()) == sum(len(of[key]) for of in grades.values())
+        of_papers = (getattr(of, key) for of in grades.values())
+        assert sum(card["all"][key].values()) == sum(map(len, of_papers))
     assert card["all"]["findings"] == sum(found for *_, found in some)
 
 
 def test_a_line_for_each_paper_and_one_for_all(card):
     one, two, total = scorecard.lines(card)
-    assert one == {
+    assert asdict(one) == {
         "paper": "one2020",
         "seeds": "0 and 1",
         "numbers": ["2 (1 within the margin)", "1", "1", "–", "1"],
         "claims": ["1", "1", "1 (1 hold in every run)", "–"],
         "findings": "2",
     }
-    assert two["numbers"][3] == "2 (2 within the margin)"
+    assert two.numbers[3] == "2 (2 within the margin)"
     # Not all papers have the same seeds, and so none are said.
-    assert (total["paper"], total["seeds"], total["findings"]) == ("all", "–", "3")
-    card["papers"]["two2021"]["seeds"] = [0, 1]
-    assert scorecard.lines(card)[-1]["seeds"] == "0 and 1"
+    assert (total.paper, total.seeds, total.findings) == ("all", "–", "3")
+    card = replace(card, seeds={key: [0, 1] for key in card.grades})
+    assert scorecard.lines(card)[-1].seeds == "0 and 1"
 
 
 def test_what_is_reproduced_by_spread_alone_is_a_piece_of_its_own(card):
@@ -167,14 +179,14 @@ def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):
 
 def test_of_single_runs_alone_a_badge_does_not_say_that_nothing_holds():
     grade = graded(["single run"], ["undecided"] * 2, within=False, holds_in=())
-    card = scorecard.make_card({"one2020": grade}, "paper", {"one2020": [0]})
-    assert scorecard.in_short(card["all"]) == (
+    card = Card("paper", {"one2020": grade}, {"one2020": [0]})
+    assert scorecard.in_short(card.all) == (
         "0 of 1 single runs within the margin · 0 of 2 claims hold in a single run · 0 findings"
     )
 
 
 def test_a_badge_of_a_smoke_run_says_that_it_is_no_evidence(card):
-    assert "smoke run: no evidence" in scorecard.badge(card | {"scale": "smoke"})
+    assert "smoke run: no evidence" in scorecard.badge(replace(card, scale="smoke"))
 
 
 def test_the_scorecard_stands_between_the_markers_and_nothing_else_changes(card):
@@ -198,12 +210,12 @@ def test_a_readme_without_its_markers_is_refused(card, text):
 
 def test_a_folder_without_a_reference_is_named(tmp_path):
     with pytest.raises(UserError, match="make accept"):
-        scorecard.load_reference(tmp_path)
+        Card.of_reference(tmp_path)
 
 
 def test_the_readme_shows_the_scorecard_of_the_reference():
     folder = ROOT / "results/reference/paper"
-    card = scorecard.load_reference(folder)
+    card = Card.of_reference(folder)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     badge = folder / "scorecard.svg"
     shown = scorecard.in_readme(readme, card, badge.relative_to(ROOT).as_posix())
@@ -221,9 +233,9 @@ def test_the_reference_has_every_row_of_every_paper(all_papers):
 @pytest.mark.parametrize("scale", ["paper", "smoke"])
 def test_every_verdict_in_the_reference_is_about_something_that_is_there(all_papers, scale):
     by_key = {paper.key: paper for paper in all_papers}
-    grades = sorted((ROOT / "results/reference" / scale).glob(f"*/{scorecard.KEPT_AS}"))
-    assert grades
-    for file in grades:
-        paper, grade = by_key[file.parent.name], json.loads(file.read_text())
-        assert {number["row"] for number in grade["numbers"]} <= {row.id for row in paper.rows}
-        assert [claim.id for claim in grade["claims"]] == [c["id"] for c in paper.claims]
+    every = Kept.graded(ROOT / "results/reference" / scale)
+    assert every
+    for kept in every:
+        paper, of_paper = by_key[kept.paper], read_record(Grade, kept.verdicts, WAY_OUT)
+        assert {number.row for number in of_paper.numbers} <= {row.id for row in paper.rows}
+        assert [claim.id for claim in of_paper.claims] == [claim.id for claim in paper.claims]

@@ -88,18 +88,13 @@ def summarise(arguments: argparse.Namespace) -> None:
 def levels(arguments: argparse.Namespace) -> None:
     from refashion.judging import levels
     from refashion.paper import papers
+    from refashion.results.files import write_record
     from refashion.training import dataset
 
     paper = papers.load_paper(arguments.paper)
-    described = {
-        file: levels.describe(paper, dataset.load(file))
-        for file in {arguments.published_images, arguments.dataset}
-    }
-    found = {
-        "published": described[arguments.published_images],
-        "measured": described[arguments.dataset],
-    }
-    arguments.out.write_text(json.dumps(found) + "\n")
+    files = arguments.published_images, arguments.dataset
+    described = {file: levels.describe(paper, dataset.load(file)) for file in set(files)}
+    write_record(levels.PaperLevels(*(described[file] for file in files)), arguments.out)
 
 
 def claims(arguments: argparse.Namespace) -> None:
@@ -108,7 +103,7 @@ def claims(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
 
     paper = papers.load_paper(arguments.paper)
-    measured = levels.load(paper, arguments.results)["measured"]
+    measured = levels.load(paper, arguments.results).measured
     judged = verdicts.evaluate(paper, arguments.results, arguments.seeds, measured)
     arguments.out.write_text(json.dumps(judged, indent=2) + "\n")
 
@@ -117,6 +112,7 @@ def diagnose(arguments: argparse.Namespace) -> None:
     from refashion.judging import levels
     from refashion.judging.diagnosis import runs
     from refashion.paper import papers
+    from refashion.results.files import write_record
 
     paper = papers.load_paper(arguments.paper)
     found = runs.diagnose(
@@ -124,8 +120,7 @@ def diagnose(arguments: argparse.Namespace) -> None:
         levels.load(paper, arguments.results),
         runs.load_runs(paper, arguments.results, arguments.seeds),
     )
-    findings = [dataclasses.asdict(finding) for finding in found]
-    arguments.out.write_text(json.dumps(findings, indent=2) + "\n")
+    write_record(found, arguments.out, indent=2)
 
 
 def figure(arguments: argparse.Namespace) -> None:
@@ -179,15 +174,17 @@ def scorecard(arguments: argparse.Namespace) -> None:
     from refashion.judging import scorecard
     from refashion.paper import papers
     from refashion.report.figures import scorecard as picture
+    from refashion.report.scorecard import badge
+    from refashion.results.files import write_record
 
     grades = {
         paper.key: scorecard.grade_paper(paper, arguments.results, arguments.margins)
         for paper in map(papers.load_paper, arguments.papers)
     }
     seeds = dict.fromkeys(grades, arguments.seeds)
-    card = scorecard.make_card(grades, arguments.scale, seeds)
-    arguments.out.write_text(json.dumps(card, indent=2) + "\n")
-    arguments.out_badge.write_text(scorecard.badge(card))
+    card = scorecard.Card(arguments.scale, grades, seeds)
+    write_record(card.as_json(), arguments.out, indent=2)
+    arguments.out_badge.write_text(badge(card))
     picture.draw(card, arguments.out_svg, arguments.out_pdf)
 
 
@@ -236,6 +233,7 @@ def reference(arguments: argparse.Namespace) -> None:
     from refashion.judging import scorecard
     from refashion.paper import papers
     from refashion.results import provenance
+    from refashion.results.files import write_record
     from refashion.results.paths import Kept
     from refashion.results.reference import write_reference
 
@@ -244,13 +242,15 @@ def reference(arguments: argparse.Namespace) -> None:
     kept = Kept(arguments.out.parent, paper.key)
     write_reference(paper, arguments.results, arguments.seeds, run, kept)
     graded = scorecard.grade_paper(paper, arguments.results, arguments.margins)
-    kept.verdicts.write_text(json.dumps(graded, indent=1) + "\n")
+    write_record(graded, kept.verdicts, indent=1)
 
 
 def check(arguments: argparse.Namespace) -> None:
     from refashion.judging import check
     from refashion.paper import papers
+    from refashion.report.check import to_markdown
     from refashion.results import provenance
+    from refashion.results.files import write_record
 
     config = arguments.config
     row, first, again = arguments.repeated
@@ -259,21 +259,22 @@ def check(arguments: argparse.Namespace) -> None:
             check.compare_paper(paper, arguments.results, arguments.reference, config)
             for paper in map(papers.load_paper, arguments.papers)
         ],
-        {"run": row, "differ": check.compare_bits(Path(first), Path(again))},
+        check.Repeated(row, check.compare_bits(Path(first), Path(again))),
         config.scale,
         provenance.describe_run(Path.cwd()),
     )
-    said = check.to_markdown(found)
-    (arguments.results / "check.json").write_text(json.dumps(found, indent=2) + "\n")
+    said = to_markdown(found)
+    write_record(found, arguments.results / "check.json", indent=2)
     (arguments.results / "check.md").write_text(said)
     print(said)
     check.raise_if_drifted(found)
 
 
 def readme(arguments: argparse.Namespace) -> None:
-    from refashion.judging import scorecard
+    from refashion.judging.scorecard import Card
+    from refashion.report import scorecard
 
-    card = scorecard.load_reference(arguments.reference)
+    card = Card.of_reference(arguments.reference)
     badge = arguments.reference / "scorecard.svg"
     badge.write_text(scorecard.badge(card))
     text = arguments.readme.read_text(encoding="utf-8")

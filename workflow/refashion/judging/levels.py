@@ -7,164 +7,255 @@ in the network's range, pixel by pixel. Computed from the images alone, with num
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from math import inf, isinf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refashion.errors import UserError
-from refashion.results.files import read_json
+from refashion.paper.metric import Metric
+from refashion.paper.papers import Paper
+from refashion.paper.spec import Normalisation, Row, Task
+from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
-
-if TYPE_CHECKING:
-    from refashion.training.dataset import Dataset
+from refashion.training.dataset import Dataset
 
 CHUNK = 5_000  # images at a time: 31 MB of float64
-SETS = ("train", "test")
 
-Output = Callable[[np.ndarray], np.ndarray | float]
+Images = Literal["train", "test"]
+SETS: tuple[Images, ...] = ("train", "test")
+Range: TypeAlias = tuple[float | None, float | None]
+Pixels: TypeAlias = tuple[tuple[float, ...], ...]  # [28][28]
+Floats: TypeAlias = NDArray[np.float64]
 
 
-def describe(paper: Any, dataset: Dataset) -> dict[str, Any]:
-    """The levels of every protocol that the rows of ``paper`` and its studies have, for JSON.
+@dataclass(frozen=True)
+class Level:
+    """The error of one output, in squares of normalised units or in nats.
 
-    Returns:
-        ``dataset_sha256``, ``classes`` (per set the number of images of each class), ``unreached``
-        (by reconstruction, :meth:`~refashion.paper.layers.Network.unreached_rows`, where it has
-        any) and ``protocols``. A protocol has ``rows`` (their ids), ``normalisation``,
-        ``output_range`` (None: no bound on that side), ``batch_size``, ``levels`` and
-        ``pixel_floor`` (per set the floor of every pixel, [28][28], or None where it is zero
-        everywhere). ``levels`` has per set and level ``mean`` (over images), ``batch_mean`` (over
-        the means of batches in the data set's order) and ``order_sd`` (the standard deviation of
-        that mean over random orders).
-
-        Levels of a reconstruction, in squares of normalised units: ``zero`` (an output of 0
-        everywhere), ``constant`` (the best constant in the range), ``mean_image`` (of the training
-        set), ``mean_image_in_range`` (the same cut off at the range) and ``floor``. Of a
-        classification, in nats: ``constant`` (every image given the classes' frequencies) and
-        ``floor`` (0). What is fitted is fitted to all training images: held-out ones, drawn from
-        them, count as such.
+    ``mean`` is over images, ``batch_mean`` over the means of batches in the data set's order;
+    ``order_sd`` is the standard deviation of the latter over random orders.
     """
-    protocols: dict[str, dict[str, Any]] = {}
+
+    mean: float
+    batch_mean: float
+    order_sd: float
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What decides levels, which rows have it, and by set the levels by name.
+
+    ``output_range`` has None where there is no bound; ``pixel_floor`` is the floor of every pixel,
+    or None where that is zero everywhere.
+
+    Levels of a reconstruction: ``zero`` (an output of 0 everywhere), ``constant`` (the best
+    constant in the range), ``mean_image`` (of the training set), ``mean_image_in_range`` (the same
+    cut off at the range) and ``floor``. Of a classification: ``constant`` (every image given the
+    classes' frequencies) and ``floor`` (0). What is fitted is fitted to all training images:
+    held-out ones, drawn from them, count as such.
+    """
+
+    task: Task
+    normalisation: Normalisation
+    output_range: Range
+    batch_size: int
+    rows: tuple[str, ...]
+    levels: dict[Images, dict[str, Level]]
+    pixel_floor: dict[Images, Pixels | None]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The two ends of the range, infinite where there is no bound."""
+        return _limits(self.output_range)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels that a set of images gives a paper's protocols.
+
+    ``classes`` has per set the number of images of each class; ``unreached``, by reconstruction,
+    :meth:`~refashion.paper.layers.Network.unreached_rows`, where it has any.
+    """
+
+    dataset_sha256: str
+    classes: dict[Images, tuple[int, ...]]
+    unreached: dict[str, tuple[int, ...]]
+    protocols: tuple[Protocol, ...]
+
+    def protocol(self, row: Row) -> Protocol:
+        """The protocol of ``row``.
+
+        Raises:
+            UserError: it has none, as the levels were computed before the row was written.
+        """
+        for protocol in self.protocols:
+            if row.id in protocol.rows:
+                return protocol
+        raise UserError(f"levels.json: no protocol of row {row.id}; compute the levels again")
+
+    def level(self, row: Row, metric: str, name: str) -> Level:
+        """One level for one of ``row``'s losses.
+
+        For a loss that is a plain mean over images ``batch_mean`` is the mean, ``order_sd`` 0.
+        """
+        level = self.protocol(row).levels[images_of(row, metric)][name]
+        if Metric.of(metric).batch_mean:
+            return level
+        return Level(level.mean, level.mean, order_sd=0.0)
+
+
+@dataclass(frozen=True)
+class PaperLevels:
+    """Of the whole data set, to which published numbers belong, and of the runs' images."""
+
+    published: Levels
+    measured: Levels
+
+
+def load(paper: Paper, results_root: Path) -> PaperLevels:
+    """What the verb ``levels`` wrote.
+
+    Raises:
+        UserError: it has not been written.
+    """
+    file = evidence_file(results_root, paper.key, "levels")
+    return read_record(PaperLevels, file, "compute the levels first", "compute the levels again")
+
+
+def images_of(row: Row, metric: str) -> Images:
+    """The images that a row's ``metric`` is measured on, or drawn from."""
+    series = Metric.of(metric).series
+    if series in ("train", "running"):
+        return "train"
+    return "test" if series == "test" or not row.spec.split.validation else "train"
+
+
+# ---- computing them -----------------------------------------------------------------------------
+
+
+class _Shared(NamedTuple):
+    """What decides errors. Batches are only another way to average them."""
+
+    task: Task
+    normalisation: Normalisation
+    output_range: Range
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """By set, of every level the error of each image, and the floor of each pixel."""
+
+    by_image: Mapping[Images, Mapping[str, Floats]]
+    pixel_floor: dict[Images, Pixels | None]
+
+
+def describe(paper: Paper, dataset: Dataset) -> Levels:
+    """The levels of every protocol that the rows of ``paper`` and its studies have."""
+    rows: dict[tuple[_Shared, int], list[str]] = {}
     for row in (*paper.rows, *paper.study_rows):
-        what = {
-            "task": row.task,
-            "normalisation": row.spec.normalisation.model_dump(),
-            "output_range": [_bound(end) for end in row.network.output_range],
-            "batch_size": row.spec.batch_size,
-        }
-        same = protocols.setdefault(json.dumps(what, sort_keys=True), what | {"rows": []})
-        same["rows"].append(row.id)
-    images = {name: getattr(dataset, f"{name}_images") for name in SETS}
-    labels = {name: getattr(dataset, f"{name}_labels") for name in SETS}
-    # Batches are only another way to average: protocols that differ in nothing else share errors.
-    errors: dict[str, dict] = {}
-    for protocol in protocols.values():
-        key = json.dumps({k: protocol[k] for k in ("task", "normalisation", "output_range")})
-        if key not in errors:
-            errors[key] = (
-                _reconstruction_errors(images, protocol["normalisation"], protocol["output_range"])
-                if protocol["task"] == "reconstruction"
-                else _classification_errors(labels)
-            )
-        protocol["levels"] = {
-            name: {
-                level: _averages(values, protocol["batch_size"])
-                for level, values in errors[key]["by_image"][name].items()
-            }
-            for name in SETS
-        }
-        protocol["pixel_floor"] = errors[key]["pixel_floor"]
-    return {
-        "dataset_sha256": dataset.sha256,
-        "classes": {name: np.bincount(labels[name], minlength=10).tolist() for name in SETS},
-        "unreached": {
-            row.id: unreached
+        low, high = (None if isinf(end) else end for end in row.network.output_range)
+        shared = _Shared(row.task, row.spec.normalisation, (low, high))
+        rows.setdefault((shared, row.spec.batch_size), []).append(row.id)
+    errors = {shared: _errors(dataset, shared) for shared in {shared for shared, _ in rows}}
+    return Levels(
+        dataset.sha256,
+        {
+            name: tuple(np.bincount(labels, minlength=10).tolist())
+            for name, labels in _labels(dataset).items()
+        },
+        {
+            row.id: tuple(unreached)
             for row in paper.rows
             if row.task == "reconstruction" and (unreached := row.network.unreached_rows())
         },
-        "protocols": list(protocols.values()),
+        tuple(
+            _protocol(shared, batch_size, ids, errors[shared])
+            for (shared, batch_size), ids in rows.items()
+        ),
+    )
+
+
+def _protocol(shared: _Shared, batch_size: int, rows: Sequence[str], errors: _Errors) -> Protocol:
+    levels: dict[Images, dict[str, Level]] = {
+        name: {level: _average(values, batch_size) for level, values in by_level.items()}
+        for name, by_level in errors.by_image.items()
     }
+    return Protocol(*shared, batch_size, tuple(rows), levels, errors.pixel_floor)
 
 
-def _bound(end: float) -> float | None:
-    return None if isinf(end) else end
+def _labels(dataset: Dataset) -> dict[Images, NDArray[np.uint8]]:
+    return {"train": dataset.train_labels, "test": dataset.test_labels}
 
 
-def limits(output_range: list[float | None]) -> tuple[float, float]:
-    """The two ends of an ``output_range``, infinite where it has None."""
-    low, high = output_range
-    return (-inf if low is None else low), (inf if high is None else high)
+def _errors(dataset: Dataset, shared: _Shared) -> _Errors:
+    if shared.task == "classification":
+        return _classification_errors(_labels(dataset))
+    images = {"train": dataset.train_images, "test": dataset.test_images}
+    low, high = _limits(shared.output_range)
 
+    def targets(name: Images) -> Iterator[Floats]:
+        return _chunks(images[name], shared.normalisation)
 
-def _reconstruction_errors(
-    images: Mapping[str, np.ndarray], normalisation: Mapping[str, float], output_range: list
-) -> dict[str, Any]:
-    low, high = limits(output_range)
-    mean_image = sum(chunk.sum(0) for chunk in _chunks(images["train"], normalisation))
-    mean_image = mean_image / len(images["train"])
+    mean_image = _sum(chunk.sum(0) for chunk in targets("train")) / len(images["train"])
     # A squared error is least at the mean; within a range, at the mean's nearest value in it.
-    outputs: dict[str, Output] = {
+    outputs: dict[str, Callable[[Floats], Floats | float]] = {
         "zero": lambda targets: 0.0,
         "constant": lambda targets: np.clip(mean_image.mean(), low, high),
         "mean_image": lambda targets: mean_image,
         "mean_image_in_range": lambda targets: np.clip(mean_image, low, high),
         "floor": lambda targets: np.clip(targets, low, high),
     }
-    by_image = {
-        name: {
-            level: np.concatenate(
-                [
-                    np.square(output(targets) - targets).mean((1, 2))
-                    for targets in _chunks(images[name], normalisation)
-                ]
-            )
-            for level, output in outputs.items()
-        }
-        for name in SETS
-    }
-    by_pixel = {
-        name: sum(
-            np.square(outputs["floor"](targets) - targets).sum(0)
-            for targets in _chunks(images[name], normalisation)
-        )
-        / len(images[name])
-        for name in SETS
-    }
-    return {
-        "by_image": by_image,
-        "pixel_floor": {
-            name: floor.round(6).tolist() if floor.any() else None
-            for name, floor in by_pixel.items()
+
+    def by_image(name: Images, output: Callable[[Floats], Floats | float]) -> Floats:
+        squared = (np.square(output(chunk) - chunk) for chunk in targets(name))
+        return np.concatenate([each.mean((1, 2)) for each in squared])
+
+    def pixel_floor(name: Images) -> Pixels | None:
+        squared = (np.square(outputs["floor"](chunk) - chunk) for chunk in targets(name))
+        floor = _sum(each.sum(0) for each in squared) / len(images[name])
+        return tuple(map(tuple, floor.round(6).tolist())) if floor.any() else None
+
+    return _Errors(
+        {
+            name: {level: by_image(name, output) for level, output in outputs.items()}
+            for name in SETS
         },
+        {name: pixel_floor(name) for name in SETS},
+    )
+
+
+def _classification_errors(labels: Mapping[Images, NDArray[np.uint8]]) -> _Errors:
+    frequencies = np.bincount(labels["train"], minlength=10) / len(labels["train"])
+    by_image: dict[Images, dict[str, Floats]] = {
+        name: {"constant": -np.log(frequencies[of_set]), "floor": np.zeros(len(of_set))}
+        for name, of_set in labels.items()
     }
+    return _Errors(by_image, dict.fromkeys(SETS))
 
 
-def _chunks(images: np.ndarray, normalisation: Mapping[str, float]):
+def _sum(arrays: Iterable[Floats]) -> Floats:
+    return reduce(np.add, arrays)
+
+
+def _limits(output_range: Range) -> tuple[float, float]:
+    low, high = output_range
+    return (-inf if low is None else low), (inf if high is None else high)
+
+
+def _chunks(images: NDArray[np.uint8], normalisation: Normalisation) -> Iterator[Floats]:
     """float64 [at most CHUNK, 28, 28] of the images, normalised, in their order."""
-    values = (np.arange(256) / 255 - normalisation["mean"]) / normalisation["std"]
+    values = (np.arange(256) / 255 - normalisation.mean) / normalisation.std
     for start in range(0, len(images), CHUNK):
         yield values[images[start : start + CHUNK]]
 
 
-def _classification_errors(labels: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    frequencies = np.bincount(labels["train"], minlength=10) / len(labels["train"])
-    return {
-        "by_image": {
-            name: {
-                "constant": -np.log(frequencies[labels[name]]),
-                "floor": np.zeros(len(labels[name])),
-            }
-            for name in SETS
-        },
-        "pixel_floor": dict.fromkeys(SETS),
-    }
-
-
-def _averages(values: np.ndarray, batch_size: int) -> dict[str, float]:
+def _average(values: Floats, batch_size: int) -> Level:
     """A level as the papers average errors: over images, and over the means of batches.
 
     In the mean of batches' means an image weighs 1 / (batches × size of its batch); for weights w
@@ -174,55 +265,5 @@ def _averages(values: np.ndarray, batch_size: int) -> dict[str, float]:
     sizes = np.diff(np.append(starts, len(values)))
     batch_mean = float((np.add.reduceat(values, starts) / sizes).mean())
     spread = (1 / (len(sizes) ** 2 * sizes)).sum() - 1 / len(values)
-    return {
-        "mean": float(values.mean()),
-        "batch_mean": batch_mean,
-        "order_sd": float(np.sqrt(max(spread, 0) * values.var(ddof=1))),
-    }
-
-
-# ---- looking levels up --------------------------------------------------------------------------
-
-
-def load(paper: Any, results_root: Path) -> dict[str, Any]:
-    """What the verb ``levels`` wrote.
-
-    ``published`` and ``measured``: :func:`describe` of the whole data set and of the runs' images.
-
-    Raises:
-        UserError: it has not been written.
-    """
-    file = evidence_file(results_root, paper.key, "levels")
-    return read_json(file, "compute the levels first")
-
-
-def protocol_of(levels: Mapping[str, Any], row: Any) -> dict[str, Any]:
-    """The protocol of ``row`` in what :func:`describe` returned.
-
-    Raises:
-        UserError: it has none, as the levels were computed before the row was written.
-    """
-    for protocol in levels["protocols"]:
-        if row.id in protocol["rows"]:
-            return protocol
-    raise UserError(f"levels.json: no protocol of row {row.id}; compute the levels again")
-
-
-def images_of(row: Any, metric: str) -> str:
-    """``train`` or ``test``: the images that a row's ``metric`` is measured on, or drawn from."""
-    if metric.startswith(("train", "running")):
-        return "train"
-    if metric.startswith("test") or not row.spec.split.validation:
-        return "test"
-    return "train"
-
-
-def level_of(levels: Mapping[str, Any], row: Any, metric: str, name: str) -> dict[str, float]:
-    """One level for one of ``row``'s losses: ``mean``, ``batch_mean`` and ``order_sd``.
-
-    For a loss that is a plain mean over images ``batch_mean`` is the mean, and ``order_sd`` 0.
-    """
-    level = protocol_of(levels, row)["levels"][images_of(row, metric)][name]
-    if not metric.endswith("batch_mean"):
-        return {"mean": level["mean"], "batch_mean": level["mean"], "order_sd": 0.0}
-    return level
+    order_sd = float(np.sqrt(max(spread, 0) * values.var(ddof=1)))
+    return Level(float(values.mean()), batch_mean, order_sd)

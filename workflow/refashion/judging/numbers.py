@@ -1,82 +1,231 @@
-"""Statistics over seeds, and measured numbers beside published ones.
+"""Measured numbers beside published ones, and the verdicts on them.
 
-Numpy and pandas only: a report can be made where torch is not installed. Everything that is
-computed for tables and report is computed here; templates and figures only show it.
+Numpy only: a report can be made where torch is not installed. Everything that is computed for
+tables and report is computed here; templates and figures only show it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refashion.judging.statistics import prediction_interval
-from refashion.paper.tables import Column
+from refashion.paper.config import Margins
+from refashion.paper.metric import Unit
+from refashion.paper.papers import Paper
+from refashion.paper.spec import Row, Task
+from refashion.paper.tables import Column, ConfusionMatrix, Table
 from refashion.results.summary import Statistics, Summary, precision, recall, statistics
 from refashion.text import rounded
 
-if TYPE_CHECKING:
-    from refashion.paper.config import Margins
-
-VERDICTS = ("reproduced", "close", "differs", "single run", "not comparable")
-# Kind of number, as (task, unit), to its margin's key in config.yaml.
-MARGINS = {
-    ("reconstruction", "loss"): "reconstruction_error",
-    ("classification", "loss"): "cross_entropy",
-    ("classification", "percent"): "accuracy",
-    ("reconstruction", "epochs"): "epochs",
-    ("classification", "epochs"): "epochs",
-}
+Floats: TypeAlias = NDArray[np.float64]
 # The one number that is taken from a confusion matrix.
 OF_A_MATRIX = Column(
     label="Accuracy of the matrix", metric="val_accuracy", at="kept", unit="percent", digits=2
 )
 # What a number can be, by its unit: no interval goes beyond it.
-POSSIBLE = {"loss": (0.0, np.inf), "percent": (0.0, 100.0), "epochs": (0.0, np.inf)}
+POSSIBLE: dict[Unit, tuple[float, float]] = {
+    "loss": (0.0, np.inf),
+    "percent": (0.0, 100.0),
+    "epochs": (0.0, np.inf),
+}
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a number is printed, if not in a table."""
+class NumberVerdict(StrEnum):
+    """What is said of a published number beside the runs.
+
+    ``sign`` stands beside the word, for whoever looks for one kind: no colour alone tells verdicts
+    apart. ``counted`` is what so many numbers are.
+    """
+
+    sign: str
+    counted: str
+
+    def __new__(cls, word: str, sign: str, counted: str) -> NumberVerdict:
+        verdict = str.__new__(cls, word)
+        verdict._value_ = word
+        verdict.sign, verdict.counted = sign, counted
+        return verdict
+
+    REPRODUCED = "reproduced", "=", "reproduced"
+    """Inside the prediction interval widened by the printed precision."""
+    CLOSE = "close", "≈", "close"
+    """Outside it, and at most the margin from the mean."""
+    DIFFERS = "differs", "≠", "different"
+    """Further."""
+    SINGLE_RUN = "single run", "·", "beside a single run"
+    """One run has no interval."""
+    NOT_COMPARABLE = "not comparable", "–", "not comparable"
+    """No run was completed, or the row is told the number."""
+
+
+class Kind(NamedTuple):
+    """What numbers are alike: only like is ranked with like."""
+
+    task: Task
+    unit: Unit
+
+    def margin(self, margins: Margins) -> float:
+        """How far from the mean one is still close."""
+        if self.unit == "epochs":
+            return margins.epochs.margin
+        if self.unit == "percent":
+            return margins.accuracy.margin
+        reconstructs = self.task == "reconstruction"
+        return (margins.reconstruction_error if reconstructs else margins.cross_entropy).margin
+
+
+class Place(NamedTuple):
+    """Where a number is printed: a table or a confusion matrix."""
 
     id: str
     label: str
 
 
-def judge(number: Mapping[str, Any], margin: float) -> str:
-    """One of ``VERDICTS`` for a published number beside what was measured.
+@dataclass(frozen=True)
+class Comparison:
+    """A number as printed, beside what was measured: losses as they are, percent as 0 to 100.
 
-    ``reproduced``: inside the prediction interval widened by the printed precision, half a unit of
-    the last digit. ``close``: outside it, and at most ``margin``, in the number's unit, from the
-    mean. ``differs``: further. ``single run``: one run has no interval. ``not comparable``: no run
-    was completed, or the row is told the number.
+    ``interval`` is where one new run is expected, see :func:`prediction_interval`, no further than
+    is ``POSSIBLE``; ``difference`` the mean minus what is published, for the row or for the one
+    that it varies.
     """
-    if number["difference"] is None:
-        return "not comparable"
-    if number["interval"] is None:
-        return "single run"
-    low, high = number["interval"]
-    precision = 0.5 * 10.0 ** -number["digits"]
-    if low - precision <= number["published"] <= high + precision:
-        return "reproduced"
-    return "close" if abs(number["difference"]) <= margin else "differs"
+
+    published: float | None
+    unit: Unit
+    digits: int
+    measured: Statistics
+    interval: tuple[float, float] | None
+    difference: float | None
+
+    @property
+    def mean(self) -> float | None:
+        return self.measured.mean
+
+    def judge(self, margin: float) -> NumberVerdict:
+        """The verdict; ``margin`` is in the number's unit."""
+        if self.difference is None or self.published is None:
+            return NumberVerdict.NOT_COMPARABLE
+        if self.interval is None:
+            return NumberVerdict.SINGLE_RUN
+        low, high = self.interval
+        half_a_digit = 0.5 * 10.0**-self.digits
+        if low - half_a_digit <= self.published <= high + half_a_digit:
+            return NumberVerdict.REPRODUCED
+        near = abs(self.difference) <= margin
+        return NumberVerdict.CLOSE if near else NumberVerdict.DIFFERS
+
+    # In words.
+
+    @property
+    def as_printed(self) -> str:
+        """``0.5726``"""
+        return rounded(self.published, self.digits)
+
+    @property
+    def as_measured(self) -> str:
+        """``0.5731 ± 0.0004``; one run has no spread."""
+        mean = rounded(self.mean, self.digits)
+        if self.measured.sd is None:
+            return mean
+        return f"{mean} ± {rounded(self.measured.sd, self.digits)}"
+
+    @property
+    def off(self) -> str:
+        """``+0.0005``: measured minus published."""
+        return rounded(self.difference, self.digits, sign=True)
+
+
+@dataclass(frozen=True)
+class Number(Comparison):
+    """A published number with its verdict.
+
+    ``reason`` is what a reader should know beside the verdict, or nothing.
+    """
+
+    row: Row
+    place: Place
+    column: Column
+    margin: float
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.row.task, self.unit)
+
+    @property
+    def verdict(self) -> NumberVerdict:
+        return self.judge(self.margin)
+
+    @property
+    def within_margin(self) -> bool:
+        """Whether the mean is as near as ``close`` asks for, whatever the verdict."""
+        return self.difference is not None and bool(abs(self.difference) <= self.margin)
+
+    @property
+    def by_spread_alone(self) -> bool:
+        """Whether it is reproduced, and only because the runs lie so far apart."""
+        return self.verdict == NumberVerdict.REPRODUCED and not self.within_margin
+
+    @property
+    def says(self) -> str:
+        """The verdict and the reason."""
+        return ": ".join(filter(None, (self.verdict, self.reason)))
+
+
+def compare(
+    published: float | None, measured: Statistics | None, unit: Unit, digits: int
+) -> Comparison:
+    """A published number with what was measured, if it was, as in ``metrics.json``."""
+    factor = 100.0 if unit == "percent" else 1.0
+    measured = measured or statistics([])
+    in_unit = Statistics(
+        mean=None if measured.mean is None else factor * measured.mean,
+        sd=None if measured.sd is None else factor * measured.sd,
+        n=measured.n,
+        values=tuple(factor * value for value in measured.values),
+    )
+    interval = prediction_interval(in_unit.values)
+    if interval:
+        low, high = np.clip(interval, *POSSIBLE[unit])
+        interval = float(low), float(high)
+    difference = None
+    if published is not None and in_unit.mean is not None:
+        difference = in_unit.mean - published
+    return Comparison(published, unit, digits, in_unit, interval, difference)
+
+
+# ---- tables and matrices ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ComparedLine:
+    """A line of a table with what was measured, by the metrics' keys.
+
+    ``ours`` is a variant that the paper does not print. ``summary`` is None if the row was not
+    trained.
+    """
+
+    row: Row
+    ours: bool
+    summary: Summary | None
+    numbers: Mapping[str, Comparison]
 
 
 def compare_table(
-    paper: Any, table: Mapping[str, Any], summaries: Mapping[str, Summary]
-) -> list[dict[str, Any]]:
+    paper: Paper, table: Table, summaries: Mapping[str, Summary]
+) -> list[ComparedLine]:
     """A table's lines with what was measured, in the table's order.
 
-    Each line holds ``row`` (a Row), ``ours`` (a variant the paper does not print), ``summary``
-    (None if the row was not trained) and ``numbers``: per metric key ``published``, ``mean``,
-    ``sd``, ``n``, ``values`` (one a run), ``interval`` (see :func:`prediction_interval`; no further
-    than is ``POSSIBLE``), ``difference`` (mean minus published), ``unit`` and ``digits``; losses as
-    they are, percentages as 0 to 100. A variant stands under the line of the row it varies, and its
-    difference is taken from that line's published number, while its own ``published`` is None.
+    A variant stands under the line of the row it varies, and its difference is taken from that
+    line's published number, while its own ``published`` is None.
     """
-    lines = []
+    lines: list[ComparedLine] = []
     for line in table.lines:
         row = paper.row(line.row)
         variants = [
@@ -85,203 +234,178 @@ def compare_table(
             if other.variant_of and paper.row(other.variant_of).id == row.id
         ]
         lines += [
-            _compare(each, table, summaries, line.published, row) for each in (row, *variants)
+            _compare(each, table, summaries.get(each.id), line.published, ours=each is not row)
+            for each in (row, *variants)
         ]
     return lines
 
 
 def _compare(
-    row: Any, table: Mapping, summaries: Mapping[str, Summary], published: Mapping, printed: Any
-) -> dict:
-    """``row`` against the numbers that the table prints for the row ``printed``."""
-    ours = row is not printed
-    summary = summaries.get(row.id)
-    numbers = {}
-    for key, metric in table.metrics.items():
-        measured = summary and summary.at(metric.at, metric.metric)
-        number = _beside(published.get(key), measured, metric.unit, metric.digits)
-        if _is_told(row, metric):
-            number["difference"] = None
-        numbers[key] = number | {"published": None} if ours else number
-    return {"row": row, "ours": ours, "summary": summary, "numbers": numbers}
+    row: Row, table: Table, summary: Summary | None, published: Mapping[str, float], ours: bool
+) -> ComparedLine:
+    """``row`` against the numbers that the table prints for it or for the row that it varies."""
+    numbers: dict[str, Comparison] = {}
+    for key, column in table.metrics.items():
+        measured = summary.at(column.at, column.metric) if summary else None
+        number = compare(published.get(key), measured, column.unit, column.digits)
+        changed = {"published": None} if ours else {}
+        if _is_told(row, column):
+            changed["difference"] = None
+        numbers[key] = replace(number, **changed)
+    return ComparedLine(row, ours, summary, numbers)
 
 
-def _is_told(row: Any, metric: Mapping[str, Any]) -> bool:
+def _is_told(row: Row, column: Column) -> bool:
     """Whether a row is told the number, so that to find it says nothing: the epoch to keep."""
-    return (metric.metric, metric.at) == ("epoch", "kept") and row.spec.keep != "best"
+    return (column.metric, column.at) == ("epoch", "kept") and row.spec.keep != "best"
 
 
-def _beside(
-    published: float | None, measured: Statistics | None, unit: str, digits: int
-) -> dict[str, Any]:
-    """A published number, as printed, with the statistics of what was measured, if it was."""
-    factor = 100.0 if unit == "percent" else 1.0
-    measured = measured or statistics([])
-    mean, sd = (each and factor * each for each in (measured.mean, measured.sd))
-    values = [factor * value for value in measured.values]
-    interval = prediction_interval(values)
-    if interval:
-        interval = tuple(float(end) for end in np.clip(interval, *POSSIBLE[unit]))
-    return {
-        "published": published,
-        "mean": mean,
-        "sd": sd,
-        "n": measured.n,
-        "values": values,
-        "interval": interval,
-        "difference": None if mean is None or published is None else mean - published,
-        "unit": unit,
-        "digits": digits,
-    }
+@dataclass(frozen=True)
+class ComparedMatrix:
+    """A published confusion matrix, and the shares that follow from it, with what was measured.
+
+    ``recall`` and ``precision`` are by class, in percent as ``accuracy`` is. ``published`` and
+    ``measured`` are float [10, 10] counts, the latter the mean over seeds for as many images of
+    each class as the paper has, and None if nothing was measured.
+    """
+
+    place: Place
+    row: Row
+    summary: Summary | None
+    accuracy: Comparison
+    recall: Sequence[Comparison]
+    precision: Sequence[Comparison]
+    published: Floats
+    measured: Floats | None
+
+    @property
+    def difference(self) -> Floats | None:
+        """Measured minus published."""
+        return None if self.measured is None else self.measured - self.published
 
 
 def compare_confusion(
-    paper: Any, matrix: Mapping[str, Any], summaries: Mapping[str, Summary]
-) -> dict[str, Any]:
-    """A published confusion matrix, and the shares that follow from it, with what was measured.
-
-    Returns:
-        ``id``, ``label``, ``row`` (a Row) and ``summary`` (None if the row was not trained);
-        ``accuracy``, and lists of 10 by class ``recall`` and ``precision``, each a comparison in
-        percent as in :func:`compare_table`; ``published`` and ``measured``, float [10, 10] counts,
-        the mean over seeds for as many images of each class as the paper has, and ``difference``,
-        measured minus published (both None if nothing was measured).
-    """
+    paper: Paper, matrix: ConfusionMatrix, summaries: Mapping[str, Summary]
+) -> ComparedMatrix:
+    """A published confusion matrix beside the mean of those of our runs."""
     row = paper.row(matrix.row)
     summary = summaries.get(row.id)
     published = np.array(matrix.published, float)
-    shares = {"recall": recall(published), "precision": precision(published)}
-    ours = {name: summary and getattr(summary, name) for name in shares}
-    measured = difference = None
+    measured = None
     if summary and summary.confusion:
         measured = np.array(summary.confusion)
         measured *= published.sum(axis=1, keepdims=True) / measured.sum(axis=1, keepdims=True)
-        difference = measured - published
-    return {
-        "id": f"confusion-{row.id}",
-        "label": matrix.label,
-        "row": row,
-        "summary": summary,
-        "accuracy": _beside(
-            float(100 * np.trace(published) / published.sum()),
-            summary and summary.at("kept", "val_accuracy"),
-            "percent",
-            digits=2,
-        ),
-        **{
-            name: [
-                _beside(100 * share, over, "percent", digits=1)
-                for share, over in zip(by_class, ours[name] or [None] * 10, strict=True)
-            ]
-            for name, by_class in shares.items()
-        },
-        "published": published,
-        "measured": measured,
-        "difference": difference,
-    }
+    share = float(100 * np.trace(published) / published.sum())
+    accuracy = summary.at("kept", "val_accuracy") if summary else None
+    return ComparedMatrix(
+        Place(f"confusion-{row.id}", matrix.label),
+        row,
+        summary,
+        compare(share, accuracy, "percent", digits=2),
+        _by_class(recall(published), summary and summary.recall),
+        _by_class(precision(published), summary and summary.precision),
+        published,
+        measured,
+    )
+
+
+def _by_class(shares: Floats, measured: Sequence[Statistics] | None) -> list[Comparison]:
+    over_seeds = measured or [None] * len(shares)
+    return [
+        compare(100 * share, over, "percent", digits=1)
+        for share, over in zip(shares, over_seeds, strict=True)
+    ]
+
+
+# ---- every number -------------------------------------------------------------------------------
 
 
 def published_numbers(
-    paper: Any, summaries: Mapping[str, Summary], margins: Margins
-) -> list[dict[str, Any]]:
-    """Every published number: table, row, metric, comparison, margin, verdict and reason.
+    paper: Paper, summaries: Mapping[str, Summary], margins: Margins
+) -> list[Number]:
+    """Every published number with its verdict.
 
-    ``within_margin`` says whether the mean is as near as ``close`` asks for, whatever the verdict;
-    ``reason`` what a reader should know beside the verdict, or nothing. A number printed in two
-    tables counts twice: each is a statement of the paper. A confusion matrix counts as one, its
-    accuracy. ``margins`` are the configuration's; ``summaries`` may have the seeds that
-    ``collapsed``, see :func:`refashion.judging.diagnosis.findings.with_collapsed`.
+    A number printed in two tables counts twice: each is a statement of the paper. A confusion
+    matrix counts as one, its accuracy. ``margins`` are the configuration's; ``summaries`` may have
+    the seeds that ``collapsed``, see :func:`refashion.judging.diagnosis.findings.with_collapsed`.
     """
-    numbers = [
-        number | {"table": table, "row": line["row"], "metric": table.metrics[key]}
-        for table in paper.tables
-        for line in compare_table(paper, table, summaries)
-        for key, number in line["numbers"].items()
-        if number["published"] is not None
-    ]
-    for matrix in paper.confusion_matrices:
-        compared = compare_confusion(paper, matrix, summaries)
-        metric = OF_A_MATRIX
-        table = Place(compared["id"], compared["label"])
-        numbers.append(
-            compared["accuracy"] | {"table": table, "row": compared["row"], "metric": metric}
-        )
-    for number in numbers:
-        margin = getattr(margins, MARGINS[number["row"].task, number["unit"]]).margin
-        difference = number["difference"]
-        number["margin"] = margin
-        number["verdict"] = judge(number, margin)
-        number["within_margin"] = difference is not None and bool(abs(difference) <= margin)
-        number["reason"] = "; ".join(_reasons(number, summaries.get(number["row"].id)))
+    numbers: list[Number] = []
+    for place, column, row, compared in _printed(paper, summaries):
+        margin = Kind(row.task, compared.unit).margin(margins)
+        number = Number(**vars(compared), row=row, place=place, column=column, margin=margin)
+        reason = "; ".join(_reasons(number, summaries.get(row.id)))
+        numbers.append(replace(number, reason=reason))
     return numbers
 
 
-def _reasons(number: Mapping[str, Any], summary: Summary | None) -> Iterable[str]:
+def _printed(
+    paper: Paper, summaries: Mapping[str, Summary]
+) -> Iterator[tuple[Place, Column, Row, Comparison]]:
+    for table in paper.tables:
+        for line in compare_table(paper, table, summaries):
+            for key, number in line.numbers.items():
+                if number.published is not None:
+                    yield Place(table.id, table.label), table.metrics[key], line.row, number
+    for matrix in paper.confusion_matrices:
+        compared = compare_confusion(paper, matrix, summaries)
+        yield compared.place, OF_A_MATRIX, compared.row, compared.accuracy
+
+
+def _reasons(number: Number, summary: Summary | None) -> Iterator[str]:
     """Why a number has no verdict, and what its runs went through that makes one say less."""
-    if summary is None or not number["n"]:
+    if summary is None or not number.measured.n:
         yield "no run was completed"
         return
-    if number["verdict"] == "not comparable":
+    if number.verdict == NumberVerdict.NOT_COMPARABLE:
         yield "the row is told this epoch"
     runs, completed = len(summary.seeds), summary.completed
     if completed < runs:
         yield f"{runs - completed} of {runs} runs diverged"
     if summary.collapsed:
         yield f"{len(summary.collapsed)} of {completed} runs collapsed"
-    if number["verdict"] == "reproduced" and not number["within_margin"]:
+    if number.by_spread_alone:
         yield "by the runs’ spread alone"
 
 
-def largest_differences(numbers: list[dict[str, Any]], count: int = 3) -> list[dict[str, Any]]:
-    """Per kind of number (task and unit) the count, the median and the largest differences.
+@dataclass(frozen=True)
+class Ranking:
+    """The numbers of a kind that were measured: how many, and those furthest from the runs.
 
-    ``numbers`` are as from :func:`published_numbers`; what was not measured is left out.
-    Only like is ranked with like: a reconstruction error, a cross entropy and an accuracy have
-    no common measure. Differences are absolute; ``largest`` holds entries of ``numbers``.
+    ``median`` is of the absolute differences; ``digits`` as many as any of them has.
     """
-    kinds: dict[tuple[str, str], list[dict]] = {}
-    for number in (number for number in numbers if number["difference"] is not None):
-        kinds.setdefault((number["row"].task, number["unit"]), []).append(number)
+
+    kind: Kind
+    digits: int
+    count: int
+    median: float
+    largest: Sequence[Number]
+
+
+def largest_differences(numbers: Iterable[Number], count: int = 3) -> list[Ranking]:
+    """A ranking for every kind of number that was measured.
+
+    A reconstruction error, a cross entropy and an accuracy have no common measure.
+    """
+    kinds: dict[Kind, list[tuple[float, Number]]] = {}
+    for number in numbers:
+        if number.difference is not None:
+            kinds.setdefault(number.kind, []).append((abs(number.difference), number))
     return [
-        {
-            "task": task,
-            "unit": unit,
-            "digits": max(member["digits"] for member in members),
-            "count": len(members),
-            "median": float(np.median([abs(member["difference"]) for member in members])),
-            "largest": _largest(members, count),
-        }
-        for (task, unit), members in kinds.items()
+        Ranking(
+            kind,
+            max(number.digits for _, number in members),
+            len(members),
+            float(np.median([apart for apart, _ in members])),
+            _largest(members)[:count],
+        )
+        for kind, members in kinds.items()
     ]
 
 
-def _largest(members: list[dict], count: int) -> list[dict]:
+def _largest(members: Iterable[tuple[float, Number]]) -> list[Number]:
     """The largest first, and a number that two tables print alike only once."""
-    seen, largest = set(), []
-    for member in sorted(members, key=lambda member: -abs(member["difference"])):
-        what = (member["row"].id, member["metric"].metric, member["metric"].at)
-        if (*what, member["published"]) not in seen:
-            seen.add((*what, member["published"]))
-            largest.append(member)
-    return largest[:count]
-
-
-# ---- in words -----------------------------------------------------------------------------------
-
-
-def printed(compared: Mapping[str, Any]) -> str:
-    """``0.5726``: what the paper prints, of a comparison as evidence makes it."""
-    return rounded(compared["published"], compared["digits"])
-
-
-def difference(compared: Mapping[str, Any]) -> str:
-    """``+0.0005``: measured minus published."""
-    return rounded(compared["difference"], compared["digits"], sign=True)
-
-
-def mean_and_spread(compared: Mapping[str, Any]) -> str:
-    """``0.5731 ± 0.0004``: what was measured; one run has no spread."""
-    mean = rounded(compared["mean"], compared["digits"])
-    if compared["sd"] is None:
-        return mean
-    return f"{mean} ± {rounded(compared['sd'], compared['digits'])}"
+    once: dict[tuple[str, str, str, float | None], Number] = {}
+    for _, number in sorted(members, key=lambda member: -member[0]):
+        what = (number.row.id, number.column.metric, number.column.at, number.published)
+        once.setdefault(what, number)
+    return list(once.values())

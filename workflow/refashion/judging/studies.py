@@ -15,7 +15,8 @@ import numpy as np
 
 from refashion.judging import numbers as judged
 from refashion.judging.claims import verdicts
-from refashion.judging.diagnosis.runs import excess_over_floor
+from refashion.judging.excess import excess_over_floor
+from refashion.judging.levels import Levels, PaperLevels
 from refashion.paper.claims import Claim, Part
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
 from refashion.results.files import read_json
@@ -39,11 +40,11 @@ class Measured:
     paper: Any
     summaries: Mapping[str, Summary]
     runs: Mapping[int, Mapping[str, Run]]
-    levels: Mapping[str, Any]
+    levels: PaperLevels
 
     @classmethod
     def read(
-        cls, paper: Any, results_root: Path, seeds: Sequence[int], levels: Mapping
+        cls, paper: Any, results_root: Path, seeds: Sequence[int], levels: PaperLevels
     ) -> Measured:
         """What there is of the paper's rows, and of those of its studies."""
         every = replace(paper, rows=(*paper.rows, *paper.study_rows), studies=())
@@ -76,7 +77,9 @@ class Measured:
             ),
             _renamed(self.summaries, names),
             {seed: _renamed(of_seed, names) for seed, of_seed in self.runs.items()},
-            {whose: _levels_as(levels, names) for whose, levels in self.levels.items()},
+            PaperLevels(
+                _levels_as(self.levels.published, names), _levels_as(self.levels.measured, names)
+            ),
         )
 
 
@@ -86,13 +89,14 @@ def _renamed(of_rows: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
     return others | {base: of_rows[row] for base, row in names.items() if row in of_rows}
 
 
-def _levels_as(levels: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    def renamed(rows: Iterable[str]) -> list[str]:
+def _levels_as(levels: Levels, names: Mapping[str, str]) -> Levels:
+    def renamed(rows: Iterable[str]) -> tuple[str, ...]:
         rows = set(rows)
-        return sorted(rows - set(names)) + [base for base, row in names.items() if row in rows]
+        bases = [base for base, row in names.items() if row in rows]
+        return (*sorted(rows - set(names)), *bases)
 
-    protocols = levels["protocols"]
-    return levels | {"protocols": [p | {"rows": renamed(p["rows"])} for p in protocols]}
+    protocols = (replace(protocol, rows=renamed(protocol.rows)) for protocol in levels.protocols)
+    return replace(levels, protocols=tuple(protocols))
 
 
 def _table_as(table: Table, reading: Reading) -> Table:
@@ -136,23 +140,25 @@ def published_numbers(
     """
     lines = excess_over_floor(measured.paper, measured.levels, measured.summaries)
     excess = {
-        (line["row"], line["metric"].metric, line["metric"].at, line["published"]["error"]): {
-            whose: line[whose] and line[whose]["excess"] for whose in ("published", "measured")
+        (line.row, line.column.metric, line.column.at, line.published.error): {
+            whose: (over := line.of(whose)) and over.excess for whose in ("published", "measured")
         }
         for line in lines
-        if line["published"]
+        if line.published
     }
-    kept = ("unit", "digits", "published", "mean", "sd", "n", "values", "interval", "difference")
     numbers = []
     for number in judged.published_numbers(measured.paper, measured.summaries, margins):
-        row, metric, at = number["row"], number["metric"].metric, number["metric"].at
+        row, metric, at = number.row, number.column.metric, number.column.at
         if row.id not in rows:
             continue
         numbers.append(
-            {"row": row.id, "table": number["table"].label, "label": number["metric"].label}
-            | {"metric": metric, "at": at, "task": row.task}
-            | {name: number[name] for name in (*kept, "verdict", "reason")}
-            | {"excess": excess.get((row.id, metric, at, number["published"]))}
+            {"row": row.id, "table": number.place.label, "label": number.column.label}
+            | {"metric": metric, "at": at, "task": row.task, "unit": number.unit}
+            | {"digits": number.digits, "published": number.published}
+            | number.measured.model_dump(mode="json")
+            | {"interval": number.interval, "difference": number.difference}
+            | {"verdict": number.verdict, "reason": number.reason}
+            | {"excess": excess.get((row.id, metric, at, number.published))}
         )
     return numbers
 
@@ -221,7 +227,7 @@ def evaluate_claims(measured: Measured, claims: Iterable[str]) -> dict[str, dict
     wanted = set(claims)
     tested = [claim for claim in measured.paper.claims if claim.id in wanted]
     judged = verdicts.evaluate_claims(
-        replace(measured.paper, claims=tested), measured.runs, measured.levels["measured"]
+        replace(measured.paper, claims=tested), measured.runs, measured.levels.measured
     )
     return {claim["id"]: claim for claim in judged}
 

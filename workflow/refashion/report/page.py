@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from refashion.errors import UserError
-from refashion.judging import levels, scorecard
+from refashion.judging import levels
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import (
-    difference,
+    Number,
+    NumberVerdict,
+    Ranking,
     largest_differences,
-    mean_and_spread,
-    printed,
     published_numbers,
 )
-from refashion.report import latex
+from refashion.judging.scorecard import Card
+from refashion.report import latex, scorecard
 from refashion.report.claims import count_verdicts, present
 from refashion.report.tables import tabulate, tabulate_confusion, tabulate_excess
 from refashion.results.summary import Summary, distinct, load_summaries
@@ -63,14 +64,6 @@ EVIDENCE = {
     "stated": "stated in the paper",
     "inferred": "inferred from the paper",
     "default": "a default, as the paper is silent",
-}
-# Beside the word, for whoever looks for one kind: no colour alone tells verdicts apart.
-VERDICT_SIGNS = {
-    "reproduced": "=",
-    "close": "≈",
-    "differs": "≠",
-    "single run": "·",
-    "not comparable": "–",
 }
 SERIES = {
     "running": "training images during the epoch, dropout on",
@@ -270,42 +263,35 @@ def seeds_run(seeds: Sequence[int]) -> str:
     )
 
 
-def _ranking(kind: Mapping[str, Any]) -> str:
-    if kind["count"] == 1:
+def _ranking(ranked: Ranking) -> str:
+    if ranked.count == 1:
         return "The one number of this kind."
-    shown = f"The {len(kind['largest'])} largest of {kind['count']} differences"
-    if len(kind["largest"]) == kind["count"]:
-        shown = f"All {kind['count']} differences"
-    return f"{shown}; the median absolute difference is {rounded(kind['median'], kind['digits'])}."
+    shown = f"The {len(ranked.largest)} largest of {ranked.count} differences"
+    if len(ranked.largest) == ranked.count:
+        shown = f"All {ranked.count} differences"
+    return f"{shown}; the median absolute difference is {rounded(ranked.median, ranked.digits)}."
 
 
-def _count_of_verdicts(numbers: Sequence[Mapping[str, Any]]) -> str:
+def _count_of_verdicts(numbers: Sequence[Number]) -> str:
     """``Of 46 published numbers: 30 reproduced, 6 close and 10 different.``, or nothing."""
-    words = {
-        "reproduced": "reproduced",
-        "close": "close",
-        "differs": "different",
-        "single run": "beside a single run",
-        "not comparable": "not comparable",
-    }
-    return tally([number["verdict"] for number in numbers], "published number", words)
+    words = {verdict: verdict.counted for verdict in NumberVerdict}
+    return tally([number.verdict for number in numbers], "published number", words)
 
 
-def _verdict(paper: Any, number: Mapping[str, Any]) -> dict[str, str]:
+def _verdict(paper: Any, number: Number) -> dict[str, str]:
     """A line of the table of all published numbers."""
-    digits = number["digits"]
-    bounds = [rounded(bound, digits) for bound in number["interval"] or ()]
+    bounds = [rounded(bound, number.digits) for bound in number.interval or ()]
     return {
-        "row": number["row"].id,
-        "table": number["table"].label,
-        "anchor": f"{paper.key}-{number['table'].id}",
-        "metric": number["metric"].label + (", %" if number["unit"] == "percent" else ""),
-        "published": printed(number),
-        "measured": mean_and_spread(number),
-        "n": str(number["n"]),
+        "row": number.row.id,
+        "table": number.place.label,
+        "anchor": f"{paper.key}-{number.place.id}",
+        "metric": number.column.label + (", %" if number.unit == "percent" else ""),
+        "published": number.as_printed,
+        "measured": number.as_measured,
+        "n": str(number.measured.n),
         "interval": f"{bounds[0]} to {bounds[1]}" if bounds else NONE,
-        "verdict": ": ".join(filter(None, (number["verdict"], number["reason"]))),
-        "sign": VERDICT_SIGNS[number["verdict"]],
+        "verdict": number.says,
+        "sign": number.verdict.sign,
     }
 
 
@@ -318,27 +304,27 @@ def _margins(config: Config) -> str:
 
 
 def _highlights(
-    paper: Any, numbers: list[dict], summaries: Mapping[str, Summary], seeds: Sequence[int]
+    paper: Any, numbers: list[Number], summaries: Mapping[str, Summary], seeds: Sequence[int]
 ) -> dict[str, Any]:
     """A paper in a few numbers, and where it and the runs are furthest apart."""
     groups = [
         {
-            "label": KINDS[kind["task"], kind["unit"]][0],
-            "says": _ranking(kind),
+            "label": KINDS[ranked.kind][0],
+            "says": _ranking(ranked),
             "largest": [
                 {
-                    "table": number["table"].label,
-                    "anchor": f"{paper.key}-{number['table'].id}",
-                    "row": number["row"].id,
-                    "metric": number["metric"].label,
-                    "published": printed(number),
-                    "measured": mean_and_spread(number),
-                    "difference": difference(number),
+                    "table": number.place.label,
+                    "anchor": f"{paper.key}-{number.place.id}",
+                    "row": number.row.id,
+                    "metric": number.column.label,
+                    "published": number.as_printed,
+                    "measured": number.as_measured,
+                    "difference": number.off,
                 }
-                for number in kind["largest"]
+                for number in ranked.largest
             ],
         }
-        for kind in largest_differences(numbers)
+        for ranked in largest_differences(numbers)
     ]
     return {
         "facts": [
@@ -355,8 +341,8 @@ def _highlights(
     }
 
 
-def _numbers_compared(numbers: Sequence[Mapping[str, Any]]) -> str:
-    measured = sum(number["difference"] is not None for number in numbers)
+def _numbers_compared(numbers: Sequence[Number]) -> str:
+    measured = sum(number.difference is not None for number in numbers)
     return f"{measured} of {len(numbers)}" if numbers else "none printed"
 
 
@@ -371,7 +357,7 @@ def _diverged_runs(summaries: Mapping[str, Summary]) -> str:
 
 def _paper(
     paper: Any,
-    numbers: list[dict],
+    numbers: list[Number],
     found: Sequence[findings.Finding],
     summaries: Mapping[str, Summary],
     results_root: Path,
@@ -406,7 +392,7 @@ def _paper(
 
 def _overview(
     papers: Sequence[Any],
-    numbers: Mapping[str, list[dict]],
+    numbers: Mapping[str, list[Number]],
     summaries: Mapping[str, Mapping[str, Summary]],
 ) -> dict[str, Any]:
     """A line a paper; the kinds of number that any of them prints are columns."""
@@ -414,13 +400,12 @@ def _overview(
     columns = [
         kind
         for kind in KINDS
-        if any(kind == (k["task"], k["unit"]) for of_paper in kinds.values() for k in of_paper)
+        if any(kind == ranked.kind for of_paper in kinds.values() for ranked in of_paper)
     ]
     lines = []
     for paper in papers:
         medians = {
-            (kind["task"], kind["unit"]): rounded(kind["median"], kind["digits"])
-            for kind in kinds[paper.key]
+            ranked.kind: rounded(ranked.median, ranked.digits) for ranked in kinds[paper.key]
         }
         of_rows = summaries[paper.key]
         lines.append(
@@ -439,11 +424,11 @@ def _overview(
 
 def _scorecard(results_root: Path) -> dict[str, Any]:
     """The first page: all verdicts as a picture and as a table."""
-    card = scorecard.load(results_root)
-    counted = card["all"]
+    card = Card.read(results_root)
+    counted = card.all
     return {
-        "numbers": [capital(verdict) for verdict in counted["numbers"]],
-        "claims": [capital(verdict) for verdict in counted["claims"]],
+        "numbers": [capital(verdict) for verdict in counted.numbers],
+        "claims": [capital(verdict) for verdict in counted.claims],
         "lines": scorecard.lines(card),
         "alt": f"Bars of verdicts, a paper a line. In all: {scorecard.in_short(counted)}.",
         **drawn(results_root, "scorecard"),

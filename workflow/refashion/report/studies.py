@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
-from refashion.judging.numbers import difference, mean_and_spread, printed
+from refashion.judging.numbers import Comparison, NumberVerdict
 from refashion.paper.studies import DEFAULT, Reading, Study, needed_rows
 from refashion.report.claims import SIGNS
-from refashion.report.page import BANNER, KINDS, VERDICT_SIGNS, drawn, how_it_was_run, seeds_run
-from refashion.results.summary import load_summaries
+from refashion.report.page import BANNER, KINDS, drawn, how_it_was_run, seeds_run
+from refashion.results.summary import Statistics, load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
@@ -165,15 +165,18 @@ def _numbers(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _line(reading: str, number: Mapping[str, Any]) -> dict[str, Any]:
     excess = number["excess"] or {"published": None, "measured": None}
+    over_seeds = Statistics.model_validate({k: number[k] for k in ("mean", "sd", "n", "values")})
+    kept = (number[key] for key in ("interval", "difference"))
+    compared = Comparison(number["published"], number["unit"], number["digits"], over_seeds, *kept)
     return {
         "reading": reading,
-        "published": printed(number),
-        "measured": mean_and_spread(number),
-        "difference": difference(number),
+        "published": compared.as_printed,
+        "measured": compared.as_measured,
+        "difference": compared.off,
         "n": str(number["n"]),
         "excess": [rounded(excess[whose], number["digits"]) for whose in ("published", "measured")],
         "verdict": ": ".join(filter(None, (number["verdict"], number["reason"]))),
-        "sign": VERDICT_SIGNS[number["verdict"]],
+        "sign": NumberVerdict(number["verdict"]).sign,
     }
 
 

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from refashion.judging.diagnosis.runs import excess_over_floor
-from refashion.judging.numbers import (
-    compare_confusion,
-    compare_table,
-    difference,
-    mean_and_spread,
-    printed,
-)
+from refashion.judging.excess import Excess, excess_over_floor
+from refashion.judging.levels import PaperLevels
+from refashion.judging.numbers import ComparedMatrix, Comparison, compare_confusion, compare_table
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
 from refashion.text import NONE, capital, count, listed, rounded, sentence
@@ -33,15 +28,15 @@ def tabulate(
     """
     compared = compare_table(paper, table, summaries)
     printed_in = _tables_of(paper)
-    values = {key: [setting(line["row"], key) for line in compared] for key in table.settings}
+    values = {key: [setting(line.row, key) for line in compared] for key in table.settings}
     shared = {key for key in values if len(compared) > 1 and len(set(values[key])) == 1}
     columns = [key for key in table.settings if key not in shared]
     notes: list[dict[str, str]] = []
     lines = []
     for index, line in enumerate(compared):
-        row, summary = line["row"], line["summary"]
+        row, summary = line.row, line.summary
         remarks = []
-        if line["ours"]:
+        if line.ours:
             remarks.append(f"Ours, not in the paper: a variant of {row.variant_of}.")
         if row.note:
             remarks.append(sentence(row.note))
@@ -56,15 +51,15 @@ def tabulate(
         lines.append(
             {
                 "row": row.id,
-                "ours": line["ours"],
+                "ours": line.ours,
                 "mark": mark,
                 "settings": [values[key][index] for key in columns],
                 "n": str(summary.completed) if summary else NONE,
-                "cells": [_cell(number, summary) for number in line["numbers"].values()],
+                "cells": [_cell(number, summary) for number in line.numbers.values()],
             }
         )
     published = {key for line in table.lines for key in line.published}
-    if published and any(line["ours"] for line in compared):
+    if published and any(line.ours for line in compared):
         text = "The difference of a row that is ours is taken from the number published for the row"
         notes.append({"mark": "", "text": f"{text} it varies."})
     metrics = [
@@ -90,11 +85,11 @@ def tabulate_confusion(
 ) -> dict[str, Any]:
     """What follows from a published confusion matrix, laid out as by :func:`tabulate`."""
     compared = compare_confusion(paper, matrix, summaries)
-    row, summary = compared["row"], compared["summary"]
+    row, summary = compared.row, compared.summary
     undefined = {"published": NONE, "measured": NONE, "difference": NONE}
-    cells = [[_cell(compared["accuracy"], summary), undefined]] + [
+    cells = [[_cell(compared.accuracy, summary), undefined]] + [
         [_cell(number, summary) for number in of_class]
-        for of_class in zip(compared["recall"], compared["precision"], strict=True)
+        for of_class in zip(compared.recall, compared.precision, strict=True)
     ]
     n = str(summary.completed) if summary else NONE
     lines = [
@@ -102,12 +97,12 @@ def tabulate_confusion(
         for name, pair in zip(("All: accuracy", *CLASS_NAMES), cells, strict=True)
     ]
     remarks = _fate(summary)
-    if compared["difference"] is not None:
+    if compared.difference is not None:
         remarks.append(_most_different_cell(compared))
         if any(0 in over.values for over in summary.precision):
             remarks.append("A class that a run never predicts has precision 0 in that run.")
     return {
-        "anchor": f"{paper.key}-{compared['id']}",
+        "anchor": f"{paper.key}-{compared.place.id}",
         "label": matrix.label,
         "caption": f"Accuracy, and recall and precision by class, of row {row.id}, computed from "
         "the confusion matrix that is printed and from those of our runs.",
@@ -120,20 +115,20 @@ def tabulate_confusion(
 
 
 def tabulate_excess(
-    paper: Any, levels: Mapping[str, Any], summaries: Mapping[str, Summary]
+    paper: Any, levels: PaperLevels, summaries: Mapping[str, Summary]
 ) -> dict[str, Any]:
     """The errors that have a floor, with it and the excess over it: a panel for every metric.
 
     ``panels`` is empty where no error of the paper has a floor above zero.
     """
-    panels: dict[str, list[dict]] = {}
+    panels: dict[str, list[Excess]] = {}
     for line in excess_over_floor(paper, levels, summaries):
-        panels.setdefault(line["metric"].label, []).append(line)
+        panels.setdefault(line.column.label, []).append(line)
     moved = [
-        (line["order_sd"], line["metric"].digits)
+        (line.order_sd, line.column.digits)
         for lines in panels.values()
         for line in lines
-        if line["published"]
+        if line.published
     ]
     most, digits = max(moved, default=(0, 0))
     return {
@@ -148,21 +143,21 @@ def tabulate_excess(
     }
 
 
-def _excess_panel(paper: Any, label: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _excess_panel(paper: Any, label: str, lines: Sequence[Excess]) -> dict[str, Any]:
     """One metric's lines, with a group of columns for ``published`` if any of them is."""
-    groups = [whose for whose in ("published", "measured") if any(line[whose] for line in lines)]
+    groups = [whose for whose in ("published", "measured") if any(line.of(whose) for line in lines)]
     return {
         "label": label,
         "groups": [capital(whose) for whose in groups],
         "lines": [
             {
-                "row": line["row"],
-                "ours": line["ours"],
-                "table": line["table"].label,
-                "anchor": f"{paper.key}-{line['table'].id}",
+                "row": line.row,
+                "ours": line.ours,
+                "table": line.table.label,
+                "anchor": f"{paper.key}-{line.table.id}",
                 "numbers": [
                     [
-                        rounded(line[whose][name], line["metric"].digits) if line[whose] else NONE
+                        rounded(getattr(line.of(whose), name, None), line.column.digits)
                         for name in ("error", "floor", "excess")
                     ]
                     for whose in groups
@@ -182,27 +177,27 @@ def _tables_of(paper: Any) -> dict[str, list[str]]:
     return tables
 
 
-def _most_different_cell(compared: Mapping[str, Any]) -> str:
+def _most_different_cell(compared: ComparedMatrix) -> str:
     """The confusion whose count is furthest from the published one."""
-    off_diagonal = np.where(np.eye(10, dtype=bool), 0, compared["difference"])
+    off_diagonal = np.where(np.eye(10, dtype=bool), 0, compared.difference)
     true, predicted = np.unravel_index(np.abs(off_diagonal).argmax(), off_diagonal.shape)
-    published, measured = (compared[key][true, predicted] for key in ("published", "measured"))
+    published, measured = (of[true, predicted] for of in (compared.published, compared.measured))
     return (
         f"The confusion that differs most is that of {CLASS_NAMES[true]} taken for "
         f"{CLASS_NAMES[predicted]}: {published:.0f} images published, {measured:.1f} measured."
     )
 
 
-def _cell(compared: Mapping[str, Any], summary: Summary | None) -> dict[str, str]:
-    measured = mean_and_spread(compared)
+def _cell(compared: Comparison, summary: Summary | None) -> dict[str, str]:
+    measured = compared.as_measured
     if summary is None:
         measured = "not run"
     elif not summary.completed:
         measured = "diverged"
     return {
-        "published": printed(compared),
+        "published": compared.as_printed,
         "measured": measured,
-        "difference": difference(compared),
+        "difference": compared.off,
     }
 
 

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
 
 from refashion.errors import UserError
 from refashion.paper.record import Record
 
-R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 def read_json(file: Path | str, if_missing: str, if_broken: str = "remove it") -> Any:
@@ -33,19 +34,34 @@ def read_json(file: Path | str, if_missing: str, if_broken: str = "remove it") -
         raise UserError(f"{file}: not JSON ({error}); {if_broken}") from None
 
 
-def as_record(model: type[R], found: Any, file: Path, if_broken: str) -> R:
-    """What was found in a JSON file, as a record.
+def as_record(kind: type[T], found: Any, file: Path, if_broken: str) -> T:
+    """What was found in a JSON file, as a record, or as several.
 
     Raises:
         UserError: it is none; it names the first key that is wrong.
     """
     try:
-        return model.model_validate(found)
+        return TypeAdapter(kind).validate_python(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         said = ": ".join(filter(None, (str(file), where, first["msg"])))
         raise UserError(f"{said}; {if_broken}") from None
+
+
+def read_record(kind: type[T], file: Path, if_missing: str, if_broken: str = "remove it") -> T:
+    """What is in a JSON file, as a record, or as several.
+
+    Raises:
+        UserError: as :func:`read_json` and :func:`as_record`.
+    """
+    return as_record(kind, read_json(file, if_missing, if_broken), file, if_broken)
+
+
+def write_record(record: Any, file: Path, indent: int | None = None) -> None:
+    """Write a record, or several, as JSON."""
+    plain = to_jsonable_python(record)
+    file.write_text(json.dumps(plain, indent=indent) + "\n", encoding="utf-8")
 
 
 def check_belongs(record: Record, file: Path, wanted: dict[str, Any], if_not: str) -> None:

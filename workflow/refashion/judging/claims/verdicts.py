@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from refashion.judging import levels as images
 from refashion.judging.claims.forms import Levels, effects, unit
-from refashion.judging.levels import level_of
 from refashion.judging.statistics import mean_interval
 from refashion.paper.claim_words import describe
 from refashion.paper.claims import metrics_of
@@ -215,7 +215,7 @@ def _cleaned(values: Sequence[float], counted_in: str) -> list[float]:
 
 
 def evaluate(
-    paper: Any, results_root: Path, seeds: Sequence[int], levels: Mapping[str, Any]
+    paper: Any, results_root: Path, seeds: Sequence[int], levels: images.Levels
 ) -> list[dict[str, Any]]:
     """Every claim of a paper, in its order, from what its runs left under ``results_root``.
 
@@ -225,7 +225,7 @@ def evaluate(
 
 
 def evaluate_claims(
-    paper: Any, runs: Mapping[int, Mapping[str, Run]], levels: Mapping[str, Any]
+    paper: Any, runs: Mapping[int, Mapping[str, Run]], levels: images.Levels
 ) -> list[dict[str, Any]]:
     """Every claim of a paper, in its order, as :func:`evaluate_claim` returns it.
 
@@ -234,7 +234,7 @@ def evaluate_claims(
     """
 
     def level(row: str, metric: str, name: str) -> float:
-        return level_of(levels, paper.row(row), metric, name)["batch_mean"]
+        return levels.level(paper.row(row), metric, name).batch_mean
 
     return [evaluate_claim(claim, paper, runs, level) for claim in paper.claims]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from refashion.results.files import read_json
+from refashion.paper.papers import Paper
+from refashion.paper.spec import Task
+from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
-
-if TYPE_CHECKING:
-    from refashion.results.summary import Summary
+from refashion.results.summary import Summary
 
 # What a finding is called in the report, in the report's order.
 KINDS = {
@@ -33,7 +32,7 @@ KINDS = {
 }
 
 # Outputs that do not depend on the image, by the level of their error, as findings name them.
-TRIVIAL = {
+TRIVIAL: dict[Task, dict[str, str]] = {
     "reconstruction": {
         "zero": "an output of zero everywhere",
         "constant": "the best constant output",
@@ -42,7 +41,7 @@ TRIVIAL = {
     "classification": {"constant": "the same prediction for every image"},
 }
 # The best of them.
-IGNORANT = {"reconstruction": "mean_image_in_range", "classification": "constant"}
+IGNORANT: dict[Task, str] = {"reconstruction": "mean_image_in_range", "classification": "constant"}
 
 
 @dataclass(frozen=True)
@@ -57,27 +56,29 @@ class Finding:
     rows: list[str]
     evidence: list[str]
     consequence: str
-    tables: list[str]
-    metrics: list[str]
-    seeds: dict[str, list[int]] = field(default_factory=dict)
+    tables: list[str] = field(default_factory=list[str])
+    metrics: list[str] = field(default_factory=list[str])
+    seeds: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
 
 
 def with_collapsed(
     summaries: Mapping[str, Summary], found: Sequence[Finding]
 ) -> dict[str, Summary]:
     """Rows' summaries, each with the seeds of those of its runs that ``collapsed``."""
-    seeds = next((finding.seeds for finding in found if finding.kind == "collapsed"), {})
+    seeds = {
+        row: of for each in found if each.kind == "collapsed" for row, of in each.seeds.items()
+    }
     return {
         row: summary.model_copy(update={"collapsed": tuple(seeds.get(row, ()))})
         for row, summary in summaries.items()
     }
 
 
-def load(paper: Any, results_root: Path) -> list[Finding]:
+def load(paper: Paper, results_root: Path) -> list[Finding]:
     """What the verb ``diagnose`` wrote.
 
     Raises:
         UserError: it has not been written.
     """
     file = evidence_file(results_root, paper.key, "findings")
-    return [Finding(**found) for found in read_json(file, "diagnose the paper first")]
+    return read_record(list[Finding], file, "diagnose the paper first")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from refashion.judging.diagnosis.findings import IGNORANT, TRIVIAL, Finding
-from refashion.judging.levels import level_of, limits, protocol_of
-from refashion.paper.images import CLASS_NAMES
+from refashion.judging.levels import Level, Levels
+from refashion.paper.metric import At
+from refashion.paper.papers import Paper
 from refashion.paper.settings import setting, setting_label
+from refashion.paper.spec import Row
+from refashion.paper.tables import Column, Table
 from refashion.results.summary import distinct
 from refashion.text import capital, count, listed, rounded
 
@@ -32,15 +35,19 @@ class Printed(NamedTuple):
     """One published number: the row, by object and printed name, and what it is a number of."""
 
     name: str
-    row: Any
-    table: Mapping[str, Any]
-    metric: Mapping[str, Any]
+    row: Row
+    table: Table
+    column: Column
     value: float
 
     @property
-    def what(self) -> tuple[str, str]:
+    def what(self) -> tuple[str, At]:
         """The metric, and of which epoch."""
-        return self.metric.metric, self.metric.at
+        return self.column.metric, self.column.at
+
+    @property
+    def place(self) -> str:
+        return f"{self.table.label}, {self.name}"
 
     @property
     def text(self) -> str:
@@ -49,17 +56,25 @@ class Printed(NamedTuple):
     @property
     def half_unit(self) -> float:
         """How far rounding may have moved it."""
-        return 0.5 * 10**-self.metric.digits
+        return 0.5 * 10**-self.column.digits
 
     def like(self, value: float) -> str:
         """A value with as many decimals as this number is printed with."""
-        return rounded(value, self.metric.digits)
+        return rounded(value, self.column.digits)
+
+    def level(self, levels: Levels, name: str) -> Level:
+        """What an output of this name has in its place."""
+        return levels.level(self.row, self.column.metric, name)
+
+    def tolerance(self, levels: Levels, name: str) -> float:
+        """How far rounding and the order of the images can take it from a level."""
+        return self.half_unit + ORDER_SDS * self.level(levels, name).order_sd
 
 
-Line = Sequence[Printed]
+Line: TypeAlias = Sequence[Printed]
 
 
-def printed_lines(paper: Any) -> list[Line]:
+def printed_lines(paper: Paper) -> list[Line]:
     """The numbers of every line of every table that has any."""
     lines = [
         [
@@ -72,6 +87,12 @@ def printed_lines(paper: Any) -> list[Line]:
     return [line for line in lines if line]
 
 
+def as_printed(numbers: Iterable[Printed]) -> str:
+    """``0.5925 (min. error, training) and 0.5913 (min. error, validation)``."""
+    named = [(number.text, number.column.label) for number in numbers]
+    return listed([f"{text} ({label[0].lower()}{label[1:]})" for text, label in named])
+
+
 def _finding(
     kind: str, numbers: Iterable[Printed], evidence: list[str], consequence: str
 ) -> Finding:
@@ -82,22 +103,12 @@ def _finding(
         evidence=evidence,
         consequence=consequence,
         tables=distinct(number.table.id for number in numbers),
-        metrics=distinct(number.metric.label for number in numbers),
+        metrics=distinct(number.column.label for number in numbers),
     )
 
 
 def _losses(line: Line) -> list[Printed]:
-    return [number for number in line if number.metric.unit == "loss"]
-
-
-def _at(line: Line) -> str:
-    return f"{line[0].table.label}, {line[0].name}"
-
-
-def _as_printed(numbers: Iterable[Printed]) -> str:
-    """``0.5925 (min. error, training) and 0.5913 (min. error, validation)``."""
-    named = [(number.text, number.metric.label) for number in numbers]
-    return listed([f"{text} ({label[0].lower()}{label[1:]})" for text, label in named])
+    return [number for number in line if number.column.unit == "loss"]
 
 
 def _from_to(numbers: Line, values: Sequence[float]) -> str:
@@ -108,51 +119,42 @@ def _from_to(numbers: Line, values: Sequence[float]) -> str:
 # ---- against the images -------------------------------------------------------------------------
 
 
-def _level(levels: Mapping, number: Printed, name: str) -> dict[str, float]:
-    return level_of(levels, number.row, number.metric.metric, name)
+def _mean(levels: Levels, number: Printed, name: str) -> float:
+    return number.level(levels, name).mean
 
 
-def _mean(levels: Mapping, number: Printed, name: str) -> float:
-    return _level(levels, number, name)["mean"]
-
-
-def _tolerance(levels: Mapping, number: Printed, name: str) -> float:
-    """How far rounding and the order of the images can take a printed number from a level."""
-    return number.half_unit + ORDER_SDS * _level(levels, number, name)["order_sd"]
-
-
-def below_floor(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
+def below_floor(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
     """Errors that no output in the network's range has on these images."""
     for line in lines:
         below = [
             number
             for number in _losses(line)
-            if number.value < _mean(levels, number, "floor") - _tolerance(levels, number, "floor")
+            if number.value < _mean(levels, number, "floor") - number.tolerance(levels, "floor")
         ]
         if below:
             floors = listed([number.like(_mean(levels, number, "floor")) for number in below])
             yield _finding(
                 "below_floor",
                 below,
-                [f"{_at(line)}: {_as_printed(below)}; the least that can be is {floors}."],
+                [f"{line[0].place}: {as_printed(below)}; the least that can be is {floors}."],
                 "The number was not measured as the paper describes it: images, normalisation, "
                 "loss or last activation were others.",
             )
 
 
-def mostly_floor(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
+def mostly_floor(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
     """Errors of which the network can only change the smaller part."""
     numbers = [n for line in lines for n in _losses(line) if _mean(levels, n, "floor") > 0]
     shares = [_mean(levels, number, "floor") / number.value for number in numbers]
     if not numbers or np.median(shares) <= MOSTLY:
         return
-    said = []
+    said: list[str] = []
     for what in distinct(number.what for number in numbers):
         alike = [number for number in numbers if number.what == what]
         errors = [number.value for number in alike]
         over = [number.value - _mean(levels, number, "floor") for number in alike]
         said.append(
-            f"{alike[0].metric.label}: errors of {_from_to(alike, errors)} are an excess of "
+            f"{alike[0].column.label}: errors of {_from_to(alike, errors)} are an excess of "
             f"{_from_to(alike, over)} over a floor of "
             f"{_from_to(alike, [_mean(levels, number, 'floor') for number in alike])}."
         )
@@ -161,9 +163,9 @@ def mostly_floor(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
                 f" The largest error is {max(errors) / min(errors):.2f} times the smallest, the "
                 f"largest excess {max(over) / min(over):.0f} times."
             )
-    protocol = protocol_of(levels, numbers[0].row)
-    mean, std = (protocol["normalisation"][key] for key in ("mean", "std"))
-    low, high = limits(protocol["output_range"])
+    protocol = levels.protocol(numbers[0].row)
+    mean, std = protocol.normalisation.mean, protocol.normalisation.std
+    low, high = protocol.limits
     yield _finding(
         "mostly_floor",
         numbers,
@@ -181,7 +183,7 @@ def mostly_floor(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
 
 
 def trivial(
-    lines: Sequence[Line], levels: Mapping, collapsed: Mapping[str, tuple[int, int]]
+    lines: Sequence[Line], levels: Levels, collapsed: Mapping[str, tuple[int, int]]
 ) -> Iterator[Finding]:
     """Lines whose errors are all those of an output that does not depend on the image.
 
@@ -192,14 +194,14 @@ def trivial(
         if name is None:
             continue
         losses = _losses(line)
-        said = f"{_at(line)}: {_as_printed(losses)}. {capital(TRIVIAL[line[0].row.task][name])} "
+        said = f"{line[0].place}: {as_printed(losses)}. {capital(TRIVIAL[line[0].row.task][name])} "
         said += f"has {listed([n.like(_mean(levels, n, name)) for n in losses])}"
         for number in losses:
-            level = _level(levels, number, name)
-            if level["order_sd"] > number.half_unit:
+            level = number.level(levels, name)
+            if level.order_sd > number.half_unit:
                 said += (
-                    f"; averaged over batches {number.like(level['batch_mean'])} in the data "
-                    f"set’s order, {number.like(level['mean'])} ± {number.like(level['order_sd'])} "
+                    f"; averaged over batches {number.like(level.batch_mean)} in the data "
+                    f"set’s order, {number.like(level.mean)} ± {number.like(level.order_sd)} "
                     "in a random one"
                 )
         evidence = [f"{said}."]
@@ -215,12 +217,12 @@ def trivial(
         )
 
 
-def _trivial_output(line: Line, levels: Mapping) -> str | None:
+def _trivial_output(line: Line, levels: Levels) -> str | None:
     """The trivial output that has all errors of a line, if one has."""
     losses = _losses(line)
     for name in TRIVIAL[line[0].row.task] if losses else ():
         if all(
-            abs(number.value - _mean(levels, number, name)) <= _tolerance(levels, number, name)
+            abs(number.value - _mean(levels, number, name)) <= number.tolerance(levels, name)
             for number in losses
         ):
             return name
@@ -237,21 +239,22 @@ def _what_is_not_judged(line: Line, lines: Sequence[Line]) -> str:
     return capital(f"{listed(varied)} in {table.label}" if varied else table.label)
 
 
-def no_better(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
+def no_better(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
     """Errors above that of the best output that does not depend on the image."""
-    worse, said = [], []
+    worse: list[Printed] = []
+    said: list[str] = []
     for line in lines:
         best = IGNORANT[line[0].row.task]
         above = [
             number
             for number in _losses(line)
-            if number.value > _mean(levels, number, best) + _tolerance(levels, number, best)
+            if number.value > _mean(levels, number, best) + number.tolerance(levels, best)
         ]
         if above and _trivial_output(line, levels) is None:
             worse += above
             levels_there = listed([number.like(_mean(levels, number, best)) for number in above])
             said.append(
-                f"{_at(line)}: {_as_printed(above)}, against {levels_there} for "
+                f"{line[0].place}: {as_printed(above)}, against {levels_there} for "
                 f"{TRIVIAL[line[0].row.task][best]}."
             )
     if said:
@@ -264,12 +267,14 @@ def no_better(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
         )
 
 
-def order_of_floors(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
+def order_of_floors(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
     """Validation errors below training errors by about as much as their floors differ.
 
     About: what the floors leave of the difference is smaller than their own.
     """
-    gaps, floors, explained = [], [], []
+    gaps: list[float] = []
+    floors: list[float] = []
+    explained: list[tuple[Printed, Printed]] = []
     pairs = [pair for line in lines for pair in _train_and_other(line)]
     pairs = [pair for pair in pairs if _mean(levels, pair[0], "floor") > 0]
     for pair in pairs:
@@ -300,10 +305,9 @@ def order_of_floors(lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]
 def _train_and_other(line: Line) -> Iterator[tuple[Printed, Printed]]:
     """A line's errors on training and on other images that are averaged alike."""
     for train, other in combinations(_losses(line), 2):
-        name, _, average = train.metric.metric.partition("_loss")
-        other_name, _, other_average = other.metric.metric.partition("_loss")
-        alike = average == other_average and train.metric.at == other.metric.at
-        if alike and name == "train" and other_name in ("val", "test"):
+        one, another = train.column.measures, other.column.measures
+        alike = one.batch_mean == another.batch_mean and train.column.at == other.column.at
+        if alike and one.series == "train" and another.series in ("val", "test"):
             yield train, other
 
 
@@ -314,7 +318,7 @@ def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
     """Lines of different rows that have all their common numbers the same."""
     for one, other in combinations(lines, 2):
         # Numbers of epochs are few and whole: that they repeat says nothing.
-        known = {n.what: n for n in other if n.metric.unit != "epochs"}
+        known = {n.what: n for n in other if n.column.unit != "epochs"}
         both = [(number, known[number.what]) for number in one if number.what in known]
         if one[0].row.id == other[0].row.id or len(both) < REPEATED_NUMBERS:
             continue
@@ -323,7 +327,8 @@ def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
                 "repeated",
                 [number for pair in both for number in pair],
                 [
-                    f"{_at(one)}, and {_at(other)}: {_as_printed(n for n, _ in both)} in both. "
+                    f"{one[0].place}, and {other[0].place}: "
+                    f"{as_printed(number for number, _ in both)} in both. "
                     f"The rows differ in {_differences(one[0].row, other[0].row)}."
                 ],
                 "At least one of the two lines does not show the run that it stands for, and the "
@@ -331,7 +336,7 @@ def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
             )
 
 
-def _differences(one: Any, other: Any) -> str:
+def _differences(one: Row, other: Row) -> str:
     settings = [row.settings for row in (one, other)]
     keys = distinct([*settings[0], *settings[1]])
     different = [key for key in keys if settings[0].get(key) != settings[1].get(key)]
@@ -354,14 +359,14 @@ def two_results(lines: Sequence[Line]) -> Iterator[Finding]:
         ]
         if one[0].row.id != other[0].row.id or not different:
             continue
-        said = []
+        said: list[str] = []
         for number, again in different:
             apart = abs(number.value - again.value)
             between = _between_lines(lines, number, again)
             smaller = sum(difference <= apart + 1e-9 for difference in between)
             said.append(
-                f"{number.metric.label}: {number.text} ({_at([number])}) and {again.text} "
-                f"({_at([again])}), {number.like(apart)} apart. "
+                f"{number.column.label}: {number.text} ({number.place}) and {again.text} "
+                f"({again.place}), {number.like(apart)} apart. "
                 f"{smaller or 'None'} of the {count(len(between), 'pair')} of lines that these "
                 f"tables compare {'are' if smaller > 1 else 'is'} as close."
             )
@@ -398,38 +403,28 @@ def patience(lines: Sequence[Line]) -> Iterator[Finding]:
     has, the optimum is just as old, or less by what falls of under ``min_delta`` do not count; and
     in a training that it let run to the end the optimum is no older.
     """
-    ruled_out, said, needed = [], [], []
+    ruled_out: list[Printed] = []
+    said: list[str] = []
+    needed: set[int] = set()
     for line in lines:
         row = line[0].row
-        epochs = {n.metric.at: n for n in line if n.metric.unit == "epochs"}
+        epochs = {n.column.at: n for n in line if n.column.unit == "epochs"}
         stop, best = epochs.get("final"), epochs.get("kept", epochs.get("lowest"))
-        if not (stop and best and row.spec.early_stopping):
+        stopping = row.spec.early_stopping
+        if not (stop and best and stopping):
             continue
-        waits, min_delta = (
-            getattr(row.spec.early_stopping, key) for key in ("patience", "min_delta")
-        )
-        last, optimum, most = int(stop.value), int(best.value), row.spec.epochs
-        age = last - optimum
-        if age == waits or (age < waits and (last == most or min_delta)):
+        last, age = int(stop.value), int(stop.value) - int(best.value)
+        ended_early = last < row.spec.epochs
+        younger = age < stopping.patience and (not ended_early or stopping.min_delta)
+        if age == stopping.patience or younger:
             continue
         ruled_out += [stop, best]
-        needed.append(age)
-        ended = f"ended by it at epoch {last} of {most} has its lowest error at {last - waits}"
-        ran = f"that reaches epoch {last} has its lowest error no earlier than at {last - waits}"
-        otherwise = (
-            f"; with the lowest at {optimum} it would have ended at {optimum + waits}"
-            if age > waits
-            else ""
-        )
-        said.append(
-            f"{_at(line)}: with patience {waits}, a training "
-            f"{ended if last < most else ran} ({last} − {waits}){otherwise}. Epoch {optimum} is "
-            f"called optimal, which needs patience {age} ({last} − {optimum})."
-        )
+        needed.add(age)
+        said.append(f"{line[0].place}: {_out_of_patience(row, last, age)}")
     if not said:
         return
-    if len(set(needed)) > 1:
-        said.append(f"No one patience fits these rows: they need {listed(sorted(set(needed)))}.")
+    if len(needed) > 1:
+        said.append(f"No one patience fits these rows: they need {listed(sorted(needed))}.")
     yield _finding(
         "patience",
         ruled_out,
@@ -439,58 +434,15 @@ def patience(lines: Sequence[Line]) -> Iterator[Finding]:
     )
 
 
-# ---- confusion matrices -------------------------------------------------------------------------
-
-
-def matrices(paper: Any, lines: Sequence[Line], levels: Mapping) -> Iterator[Finding]:
-    """Sums of printed confusion matrices, accuracies in them, and classes never predicted."""
-    found: dict[str, dict[str, str]] = {}
-    for matrix in paper.confusion_matrices:
-        name, counts = matrix.row, np.array(matrix.published)
-        row, at = paper.row(name), f"{matrix.label}, {name}"
-        # Which images are held out is drawn: of those the number in each class is not known.
-        sums, images = counts.sum(1), levels["classes"]["test"]
-        wrong = [
-            f"{total:,} of {CLASS_NAMES[c]}, where there are {images[c]:,}"
-            for c, total in enumerate(sums)
-            if total != images[c] and not row.spec.split.validation
-        ]
-        if wrong:
-            found.setdefault("matrix_sums", {})[name] = f"{at}: {listed(wrong)}."
-        share = 100 * np.trace(counts) / counts.sum()
-        printed = [
-            number
-            for line in lines
-            for number in line
-            if number.row.id == row.id and number.metric.metric.startswith("val_accuracy")
-        ]
-        if not printed or any(abs(n.value - share) > n.half_unit + 1e-9 for n in printed):
-            said = f"{at}: {np.trace(counts):,} of {counts.sum():,} images are on the diagonal, "
-            said += f"an accuracy of {share:.2f} %; "
-            said += f"the tables print {_as_printed(printed)}" if printed else "no table prints it"
-            if not wrong:
-                said += f". Each row adds up to {listed(distinct(f'{n:,}' for n in sums))} images"
-            found.setdefault("matrix_accuracy", {})[name] = f"{said}."
-        never = [CLASS_NAMES[c] for c in np.flatnonzero(counts.sum(0) == 0)]
-        if never:
-            found.setdefault("never_predicted", {})[name] = f"{at}: {listed(never)}."
-    for kind, consequence in (
-        (
-            "matrix_sums",
-            "The matrix is not of the images that the paper names, or is misprinted: no share of "
-            "its classes can be relied on.",
-        ),
-        (
-            "matrix_accuracy",
-            "The counts are the number to hold ours against, and what the text says of these "
-            "classifiers can be checked with them.",
-        ),
-        (
-            "never_predicted",
-            "The classifier knows fewer classes than there are, which bounds its accuracy "
-            "whatever else it does.",
-        ),
-    ):
-        if kind in found:
-            rows, said = list(found[kind]), list(found[kind].values())
-            yield Finding(kind, rows, said, consequence, tables=[], metrics=[])
+def _out_of_patience(row: Row, last: int, age: int) -> str:
+    """What a stopper would have left of a training to epoch ``last`` whose optimum is so old."""
+    assert row.spec.early_stopping
+    waits, most, optimum = row.spec.early_stopping.patience, row.spec.epochs, last - age
+    ended = f"ended by it at epoch {last} of {most} has its lowest error at {last - waits}"
+    ran = f"that reaches epoch {last} has its lowest error no earlier than at {last - waits}"
+    otherwise = f"; with the lowest at {optimum} it would have ended at {optimum + waits}"
+    return (
+        f"with patience {waits}, a training {ended if last < most else ran} ({last} − {waits})"
+        f"{otherwise if age > waits else ''}. Epoch {optimum} is called optimal, which needs "
+        f"patience {age} ({last} − {optimum})."
+    )

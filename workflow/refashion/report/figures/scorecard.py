@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from refashion.judging.numbers import NumberVerdict
+from refashion.judging.scorecard import Card, Counts
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
 
 # From what speaks for a paper to what says nothing; the words stand in the legend.
@@ -29,20 +30,20 @@ COLORS = {
 DARK = ("#0072B2", "#D55E00")
 
 
-def draw(card: Mapping[str, Any], out_svg: Path, out_pdf: Path) -> None:
-    """Draw the scorecard of :func:`refashion.judging.scorecard.make_card` as SVG and as PDF."""
-    write(lambda: bars(card), "scorecard", card["scale"], (out_svg, out_pdf))
+def draw(card: Card, out_svg: Path, out_pdf: Path) -> None:
+    """Draw the scorecard as SVG and as PDF."""
+    write(lambda: bars(card), "scorecard", card.scale, (out_svg, out_pdf))
 
 
-def bars(card: Mapping[str, Any]) -> Figure:
+def bars(card: Card) -> Figure:
     """Published numbers on the left, claims on the right; the count stands in each piece.
 
     Numbers that are reproduced by the runs' spread alone, their mean being beyond the margin, have
-    a piece of their own. ``card`` is as :func:`refashion.judging.scorecard.make_card` returns it.
+    a piece of their own.
     """
-    counted = dict(card["papers"])
+    counted = card.papers
     if len(counted) > 1:
-        counted["all"] = card["all"]
+        counted["all"] = card.all
     drawn = Figure(figsize=(WIDTH, 0.62 + 0.26 * len(counted)), layout="constrained")
     sides = drawn.subplots(1, 2, sharey=True)
     for axes, title, pieces in zip(
@@ -70,18 +71,18 @@ def bars(card: Mapping[str, Any]) -> Figure:
     return drawn
 
 
-def _numbers(of: Mapping[str, Any]) -> dict[str, int]:
-    counts, near = of["numbers"], of["within_margin"]["reproduced"]
-    parted = {
-        "reproduced": near,
-        "close": counts["close"],
-        SPREAD_ALONE: counts["reproduced"] - near,
+def _numbers(of: Counts) -> dict[str, int]:
+    near = of.within_margin[NumberVerdict.REPRODUCED]
+    parted: dict[str, int] = {
+        NumberVerdict.REPRODUCED: near,
+        NumberVerdict.CLOSE: of.numbers[NumberVerdict.CLOSE],
+        SPREAD_ALONE: of.numbers[NumberVerdict.REPRODUCED] - near,
     }
-    return parted | {v: number for v, number in counts.items() if v not in parted}
+    return parted | {v: number for v, number in of.numbers.items() if v not in parted}
 
 
-def _claims(of: Mapping[str, Any]) -> dict[str, int]:
-    return of["claims"]
+def _claims(of: Counts) -> dict[str, int]:
+    return {verdict: number for verdict, number in of.claims.items()}
 
 
 def _bar(axes: Axes, position: int, counts: Mapping[str, int]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from refashion.judging.numbers import Number
 from refashion.report.figures.scorecard import COLORS, SPREAD_ALONE
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
 
@@ -18,13 +18,13 @@ SPAN = 3  # margins: the axis goes at least this far
 
 
 def draw(
-    paper: str, numbers: Sequence[Mapping[str, Any]], scale: str, out_svg: Path, out_pdf: Path
+    paper: str, numbers: Sequence[Number], scale: str, out_svg: Path, out_pdf: Path
 ) -> None:
     """Draw a paper's ``numbers``, from :func:`refashion.judging.numbers.published_numbers`."""
     write(lambda: strips(numbers), f"{paper}-verdicts", scale, (out_svg, out_pdf))
 
 
-def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
+def strips(numbers: Sequence[Number]) -> Figure:
     """A line a number: measured minus published, in margins of its kind.
 
     A ring is a run, and a filled one a single run; a bar is the interval in which one new run is
@@ -36,8 +36,8 @@ def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
     """
     places, headings, line = [], [], 0
     for index, number in enumerate(numbers):
-        if not index or number["table"].id != numbers[index - 1]["table"].id:
-            headings.append((line, number["table"].label))
+        if not index or number.place != numbers[index - 1].place:
+            headings.append((line, number.place.label))
             line += 1
         places.append(line)
         line += 1
@@ -50,7 +50,7 @@ def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
     limit = 1.5 * max(SPAN, *furthest)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(line - 0.3, -0.7)
-    named = [f"{number['row'].id}: {number['metric'].label}" for number in numbers]
+    named = [f"{number.row.id}: {number.column.label}" for number in numbers]
     ticks = [*zip(places, named, strict=True), *headings]
     axes.set_yticks([place for place, _ in ticks], [name for _, name in ticks])
     axes.tick_params(axis="y", length=0, labelsize=6)
@@ -73,27 +73,27 @@ def strips(numbers: Sequence[Mapping[str, Any]]) -> Figure:
     return drawn
 
 
-def _verdict(number: Mapping[str, Any]) -> str:
-    alone = number["verdict"] == "reproduced" and not number["within_margin"]
-    return SPREAD_ALONE if alone else number["verdict"]
+def _verdict(number: Number) -> str:
+    return SPREAD_ALONE if number.by_spread_alone else number.verdict
 
 
-def _draw(axes: Axes, place: int, number: Mapping[str, Any]) -> float:
+def _draw(axes: Axes, place: int, number: Number) -> float:
     """One number's line; how far, in margins, its furthest run is from what is published."""
-    if number["difference"] is None:
-        axes.text(0, place, f" {number['reason']}", va="center", size=6, color=FAINT)
+    mean, published = number.mean, number.published
+    if number.difference is None or mean is None or published is None:
+        axes.text(0, place, f" {number.reason}", va="center", size=6, color=FAINT)
         return 0.0
     color = COLORS[_verdict(number)]
 
     def off(value: float) -> float:
-        return (value - number["published"]) / number["margin"]
+        return (value - published) / number.margin
 
-    if number["interval"]:
-        low, high = map(off, number["interval"])
+    if number.interval:
+        low, high = map(off, number.interval)
         axes.plot([low, high], [place, place], color=color, linewidth=4, solid_capstyle="butt")
         # A narrow interval would hide behind its runs.
-        axes.plot(off(number["mean"]), place, "s", markersize=5.5, color=color, zorder=1.9)
-    runs = [off(value) for value in number["values"]]
+        axes.plot(off(mean), place, "s", markersize=5.5, color=color, zorder=1.9)
+    runs = [off(value) for value in number.measured.values]
     axes.plot(
         runs,
         [place] * len(runs),
@@ -101,6 +101,6 @@ def _draw(axes: Axes, place: int, number: Mapping[str, Any]) -> float:
         markersize=3.2,
         markeredgewidth=0.8,
         markeredgecolor=INK,
-        markerfacecolor="white" if number["interval"] else color,
+        markerfacecolor="white" if number.interval else color,
     )
     return max(map(abs, runs))
