@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refashion.errors import UserError
 from refashion.judging.drift import (
@@ -17,13 +17,15 @@ from refashion.judging.drift import (
     kind_of,
 )
 from refashion.judging.scorecard import Grade, grade_paper
-from refashion.paper.config import Config
-from refashion.paper.papers import Paper
 from refashion.results.files import read_record
 from refashion.results.paths import METRICS, OUTPUTS, Kept, run_folder
-from refashion.results.provenance import Provenance
 from refashion.results.reference import WAY_OUT, Environment, kept_metrics
 from refashion.results.run import Metrics
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Config
+    from refashion.paper.papers import Paper
+    from refashion.results.provenance import Provenance
 
 # What two trainings of one row with one seed on one machine must share to the last bit. The time
 # they took is in metrics.json and history.csv.

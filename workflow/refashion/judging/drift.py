@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from refashion.judging.claims.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
 from refashion.judging.numbers import NumberVerdict
-from refashion.judging.scorecard import Grade, GradedFinding
-from refashion.paper.config import Tolerance
 from refashion.paper.metric import AT, CURVES
-from refashion.results.run import Metrics
+
+if TYPE_CHECKING:
+    from refashion.judging.scorecard import Grade, GradedFinding
+    from refashion.paper.config import Tolerance
+    from refashion.results.run import Metrics
 
 # The changes of a verdict that ``reversed`` lets pass. A verdict on a number follows from metrics,
 # which have their own tolerance, and turns where the edge of an interval passes what is printed; a

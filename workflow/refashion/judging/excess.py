@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from refashion.judging.levels import PaperLevels
 from refashion.judging.numbers import ComparedLine, compare_table
-from refashion.paper.papers import Paper
-from refashion.paper.tables import Column, Table
-from refashion.results.summary import Summary
+
+if TYPE_CHECKING:
+    from refashion.judging.levels import PaperLevels
+    from refashion.paper.papers import Paper
+    from refashion.paper.tables import Column, Table
+    from refashion.results.summary import Summary
 
 
 @dataclass(frozen=True)

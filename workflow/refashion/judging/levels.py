@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from functools import reduce
 from math import inf, isinf
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refashion.errors import UserError
 from refashion.paper.metric import Metric
-from refashion.paper.papers import Paper
-from refashion.paper.spec import Normalisation, Row, Task
+from refashion.paper.spec import Normalisation, Task  # noqa: TC001 - pydantic reads them
 from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
-from refashion.training.dataset import Dataset
+
+if TYPE_CHECKING:
+    from refashion.paper.papers import Paper
+    from refashion.paper.spec import Row
+    from refashion.training.dataset import Dataset
 
 CHUNK = 5_000  # images at a time: 31 MB of float64
 

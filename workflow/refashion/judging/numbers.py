@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refashion.judging.statistics import prediction_interval
-from refashion.paper.config import Margins
-from refashion.paper.metric import Unit
-from refashion.paper.papers import Paper
-from refashion.paper.spec import Row, Task
 from refashion.paper.tables import Column, ConfusionMatrix, Table
 from refashion.results.summary import Statistics, Summary, precision, recall, statistics
 from refashion.text import rounded
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Margins
+    from refashion.paper.metric import Unit
+    from refashion.paper.papers import Paper
+    from refashion.paper.spec import Row, Task
 
 Floats: TypeAlias = NDArray[np.float64]
 # The one number that is taken from a confusion matrix.

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refashion.errors import UserError
 from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import Number, NumberVerdict, published_numbers
-from refashion.paper.config import Margins
-from refashion.paper.papers import Paper
 from refashion.results.files import as_record, read_json, read_record
 from refashion.results.paths import Kept, scorecard_file
 from refashion.results.reference import WAY_OUT, Environment
 from refashion.results.summary import load_summaries
+
+if TYPE_CHECKING:
+    from refashion.paper.config import Margins
+    from refashion.paper.papers import Paper
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from refashion.judging.check import Check, Compared
-from refashion.judging.drift import Deviation, Drift, Kind
-from refashion.results.provenance import Provenance
 from refashion.text import NONE, listed
+
+if TYPE_CHECKING:
+    from refashion.judging.check import Check, Compared
+    from refashion.judging.drift import Deviation, Drift, Kind
+    from refashion.results.provenance import Provenance
 
 COLUMNS: Mapping[Kind, str] = {
     "loss": "losses, relative",

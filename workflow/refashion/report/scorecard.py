@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import anybadge
+import anybadge  # pyright: ignore[reportMissingTypeStubs]
 
 from refashion.errors import UserError
 from refashion.judging.claims.verdicts import HOLDS, NOT_TESTED, UNDECIDED
 from refashion.judging.numbers import NumberVerdict
-from refashion.judging.scorecard import Card, Counts
 from refashion.text import NONE, count, listed
+
+if TYPE_CHECKING:
+    from refashion.judging.scorecard import Card, Counts
 
 V = TypeVar("V")
 

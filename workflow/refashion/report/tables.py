@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refashion.judging.excess import Excess, excess_over_floor
-from refashion.judging.levels import PaperLevels
 from refashion.judging.numbers import ComparedMatrix, Comparison, compare_confusion, compare_table
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
+    from refashion.judging.levels import PaperLevels
     from refashion.results.summary import Summary
 
 

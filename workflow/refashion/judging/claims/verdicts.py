@@ -27,9 +27,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from refashion.judging import levels as images
 from refashion.judging.claims.forms import Levels, effects, unit
 from refashion.judging.statistics import mean_interval
 from refashion.paper.claim_words import describe
@@ -39,6 +38,9 @@ from refashion.results.paths import evidence_file
 from refashion.results.run import NotTestedError, Run, read_runs
 from refashion.results.summary import statistics
 from refashion.text import listed
+
+if TYPE_CHECKING:
+    from refashion.judging import levels as images
 
 HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_TESTED = VERDICTS = (
     "holds",

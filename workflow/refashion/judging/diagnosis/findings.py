@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from refashion.paper.papers import Paper
-from refashion.paper.spec import Task
 from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
-from refashion.results.summary import Summary
+
+if TYPE_CHECKING:
+    from refashion.paper.papers import Paper
+    from refashion.paper.spec import Task
+    from refashion.results.summary import Summary
 
 # What a finding is called in the report, in the report's order.
 KINDS = {

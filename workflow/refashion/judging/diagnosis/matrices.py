@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refashion.judging.diagnosis.findings import Finding
 from refashion.judging.diagnosis.published import Line, as_printed
-from refashion.judging.levels import Levels
 from refashion.paper.images import CLASS_NAMES
-from refashion.paper.papers import Paper
-from refashion.paper.spec import Row
 from refashion.results.summary import distinct
 from refashion.text import listed
+
+if TYPE_CHECKING:
+    from refashion.judging.levels import Levels
+    from refashion.paper.papers import Paper
+    from refashion.paper.spec import Row
 
 CONSEQUENCES = {
     "matrix_sums": "The matrix is not of the images that the paper names, or is misprinted: no "

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from refashion.judging.diagnosis.findings import IGNORANT, TRIVIAL, Finding
-from refashion.judging.levels import Level, Levels
-from refashion.paper.metric import At
-from refashion.paper.papers import Paper
 from refashion.paper.settings import setting, setting_label
-from refashion.paper.spec import Row
-from refashion.paper.tables import Column, Table
 from refashion.results.summary import distinct
 from refashion.text import capital, count, listed, rounded
+
+if TYPE_CHECKING:
+    from refashion.judging.levels import Level, Levels
+    from refashion.paper.metric import At
+    from refashion.paper.papers import Paper
+    from refashion.paper.spec import Row
+    from refashion.paper.tables import Column, Table
 
 # A printed mean of batches' means depends on the order of the images, which is not known; a
 # normally distributed number lies within three standard deviations in 99.7 % of cases.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,14 @@ from refashion.judging.diagnosis.findings import IGNORANT, KINDS, TRIVIAL, Findi
 from refashion.judging.diagnosis.matrices import matrices
 from refashion.judging.levels import Levels, PaperLevels, images_of
 from refashion.paper.images import CLASS_NAMES
-from refashion.paper.papers import Paper
-from refashion.paper.spec import Row
 from refashion.results.paths import OUTPUTS, run_folder
 from refashion.results.run import MISSING, Run
 from refashion.results.summary import distinct
 from refashion.text import capital, count, listed, rounded
+
+if TYPE_CHECKING:
+    from refashion.paper.papers import Paper
+    from refashion.paper.spec import Row
 
 # Outputs that vary over images by no more than this share of the images' own variance carry no
 # picture of them.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from refashion.judging.numbers import NumberVerdict
-from refashion.judging.scorecard import Card, Counts
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
+
+if TYPE_CHECKING:
+    from refashion.judging.scorecard import Card, Counts
 
 # From what speaks for a paper to what says nothing; the words stand in the legend.
 SPREAD_ALONE = "by spread alone"
@@ -82,7 +85,7 @@ def _numbers(of: Counts) -> dict[str, int]:
 
 
 def _claims(of: Counts) -> dict[str, int]:
-    return {verdict: number for verdict, number in of.claims.items()}
+    return {**of.claims}
 
 
 def _bar(axes: Axes, position: int, counts: Mapping[str, int]) -> None:

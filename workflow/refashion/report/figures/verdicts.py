@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from refashion.judging.numbers import Number
 from refashion.report.figures.scorecard import COLORS, SPREAD_ALONE
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
+
+if TYPE_CHECKING:
+    from refashion.judging.numbers import Number
 
 STEP = 0.13  # inches from a line to the next
 SPAN = 3  # margins: the axis goes at least this far
 
 
-def draw(
-    paper: str, numbers: Sequence[Number], scale: str, out_svg: Path, out_pdf: Path
-) -> None:
+def draw(paper: str, numbers: Sequence[Number], scale: str, out_svg: Path, out_pdf: Path) -> None:
     """Draw a paper's ``numbers``, from :func:`refashion.judging.numbers.published_numbers`."""
     write(lambda: strips(numbers), f"{paper}-verdicts", scale, (out_svg, out_pdf))
 
