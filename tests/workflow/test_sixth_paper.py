@@ -68,21 +68,21 @@ def test_its_classifier_keeps_the_encoder_of_its_autoencoder(sixth):
 
 def test_the_report_has_its_rows_with_published_and_measured_numbers(sixth, paper, page):
     (table,) = paper.tables
-    for line in table["lines"]:
-        row = paper.row(line["row"])
+    for line in table.lines:
+        row = paper.row(line.row)
         assert row.name in page
-        for key, published in line["published"].items():
-            metric = table["metrics"][key]
-            factor = 100 if metric["unit"] == "percent" else 1
-            mean = factor * _summary(sixth, row)[metric["at"]][metric["metric"]]["mean"]
-            digits = metric["digits"]
+        for key, published in line.published.items():
+            metric = table.metrics[key]
+            factor = 100 if metric.unit == "percent" else 1
+            mean = factor * _summary(sixth, row)[metric.at][metric.metric]["mean"]
+            digits = metric.digits
             assert f"{published:.{digits}f} {mean:.{digits}f}" in page
 
 
 def test_the_report_has_its_figure_assumptions_and_claims(sixth, paper, source, page):
     (figure,) = paper.figures
-    drawn = sixth.path(f"{RESULTS}/figures/{KEY}/{figure['id']}.svg").read_bytes()
+    drawn = sixth.path(f"{RESULTS}/figures/{KEY}/{figure.id}.svg").read_bytes()
     assert base64.b64encode(drawn).decode("ascii") in source
-    assert figure["caption"] in page
-    assert all(assumption["question"] in page for assumption in paper.assumptions)
-    assert all(claim["text"] in page for claim in paper.claims)
+    assert figure.caption in page
+    assert all(assumption.question in page for assumption in paper.assumptions)
+    assert all(claim.text in page for claim in paper.claims)

@@ -55,11 +55,9 @@ def _runs(finished, row) -> list[dict]:
     ]
 
 
-def _value(run, metric) -> float:
-    """The number of a run that a table's metric asks for."""
-    value = run[metric["at"]][metric["metric"]]
-    factor = 100 if metric["unit"] == "percent" else 1
-    return factor * (value["value"] if metric["at"] == "best" else value)
+def _value(run, metric, at) -> float:
+    """A metric of a run at its own best, or of an epoch."""
+    return run[at][metric]["value"] if at == "best" else run[at][metric]
 
 
 def test_report_sets_every_published_number_beside_the_mean_of_what_was_measured(
@@ -68,14 +66,15 @@ def test_report_sets_every_published_number_beside_the_mean_of_what_was_measured
     compared = 0
     for paper in all_papers:
         for table in paper.tables:
-            for line in table["lines"]:
-                row = paper.row(line["row"])
+            for line in table.lines:
+                row = paper.row(line.row)
                 runs = _runs(finished, row)
-                for key, published in line["published"].items():
-                    metric = table["metrics"][key]
-                    values = [_value(run, metric) for run in runs]
+                for key, published in line.published.items():
+                    column = table.metrics[key]
+                    factor = 100 if column.unit == "percent" else 1
+                    values = [factor * _value(run, column.metric, column.at) for run in runs]
                     mean, spread = statistics.mean(values), statistics.stdev(values)
-                    digits = metric["digits"]
+                    digits = column.digits
                     cell = f"{published:.{digits}f} {mean:.{digits}f} ± {spread:.{digits}f}"
                     assert cell in page, f"{row.name}, {table['label']}, {key}: {cell}"
                     compared += 1
@@ -94,9 +93,9 @@ def test_report_has_assumptions_figures_and_how_it_was_run(all_papers, page):
     straight = page.translate(str.maketrans("‘’“”", "''\"\""))
     for paper in all_papers:
         for figure in paper.figures:
-            assert figure["label"] in page
+            assert figure.label in page
         for assumption in paper.assumptions:
-            assert assumption["question"] in straight
+            assert assumption.question in straight
         assert f"{len(paper.rows)} of {len(paper.rows)}" in page
     for label in ("Commit", "Seeds", "Trained on", "Trained with", "Images' SHA-256", "Date"):
         assert label in straight
@@ -116,7 +115,7 @@ def test_one_paper_has_a_document_of_its_own(copy_of_finished, all_papers):
         assert copy_of_finished.path(f"{RESULTS}/magallanes2022.{ending}").exists()
     page = visible_text(copy_of_finished.path(f"{RESULTS}/magallanes2022.html"))
     for paper in all_papers:
-        assert (paper.citation["title"] in page) == (paper.key == "magallanes2022")
+        assert (paper.citation.title in page) == (paper.key == "magallanes2022")
 
 
 def test_reference_keeps_what_a_reader_needs_to_check_it(copy_of_finished, all_papers):
@@ -131,7 +130,7 @@ def test_reference_keeps_what_a_reader_needs_to_check_it(copy_of_finished, all_p
     for line in lines:
         folders = [kept / "borgnino2023" / line["row"] / f"seed-{seed}" for seed in SEEDS]
         runs = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
-        values = [_value(run, line | {"unit": "loss"}) for run in runs]
+        values = [_value(run, line["metric"], line["at"]) for run in runs]
         assert float(line["mean"]) == pytest.approx(statistics.mean(values))
         assert all((folder / "history.csv").exists() for folder in folders)
 
