@@ -364,8 +364,9 @@ def test_other_seeds_than_the_reference_has_are_refused_with_a_call_that_fits(pa
 def test_of_papers_with_other_seeds_each_is_named_with_its_own(paper, kept):
     _, reference = kept
     seeds = {"made2020": [0], "made2021": [0, 1, 2], "made2022": [0, 1], "made2023": [1, 0]}
+    made = json.loads(Kept(reference, paper.key).environment.read_text())
     for key, of in seeds.items():
-        (reference / f"{key}.json").write_text(json.dumps({"seeds": of}))
+        Kept(reference, key).environment.write_text(json.dumps(made | {"seeds": of}))
     config = CONFIG.model_copy(update={"papers": (*seeds, "made2024")})
     with pytest.raises(UserError) as caught:
         check.compare_paper(paper, *kept, config)
