@@ -701,8 +701,7 @@ def rendered(paper, tmp_path) -> tuple[str, str]:
         before = outs[0].read_bytes()
         drawn_readings.draw(paper.key, study, "paper", *outs)
         assert outs[0].read_bytes() == before
-    run = {"commit": None, "dirty": False, "versions": {}, "platform": "Linux", "cores": 2}
-    context = document.build_context(config, [paper], root, "paper", run | {"date": "2026-01-02"})
+    context = document.build_context(config, [paper], root, "paper", synthetic.MADE)
     html, tex = root / "studies.html", root / "studies.tex"
     reporting.render(context, TEMPLATES, html, tex, document="studies")
     return html.read_text(), tex.read_text()
@@ -726,8 +725,7 @@ def test_the_document_names_every_reading_and_what_became_of_its_runs(rendered):
 def test_papers_without_a_study_give_a_document_that_says_so(load, tmp_path):
     paper = load(lambda data: data.pop("studies"))
     config = synthetic.configured(seeds=[0])
-    run = {"commit": None, "dirty": False, "versions": {}, "platform": "Linux", "cores": 2}
-    context = document.build_context(config, [paper], tmp_path, "paper", run | {"date": "2026"})
+    context = document.build_context(config, [paper], tmp_path, "paper", synthetic.MADE)
     outs = tmp_path / "studies.html", tmp_path / "studies.tex"
     reporting.render(context, TEMPLATES, *outs, document="studies")
     assert all("None of these papers has a study." in out.read_text() for out in outs)
