@@ -11,9 +11,14 @@ import pytest
 import synthetic
 from refashion import text as wording
 from refashion.errors import UserError
+from refashion.paper.across import Said, Statement
 from refashion.paper.settings import setting
 from refashion.report import latex
-from refashion.report import page as reporting
+from refashion.report.frame import BANNER
+from refashion.report.page import build_context
+from refashion.report.paper import collapses
+from refashion.report.pictures import what_is_drawn
+from refashion.report.render import LATEX_TAGS, render
 from refashion.results import provenance
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
@@ -27,17 +32,18 @@ RUN = provenance.Provenance(
 )
 
 
-def config(seeds):
-    return synthetic.configured(seeds=[*seeds], margins=synthetic.margins().model_dump())
+def config(seeds, scale="paper"):
+    margins = synthetic.margins().model_dump()
+    return synthetic.configured(seeds=[*seeds], margins=margins).model_copy(update={"scale": scale})
 
 
 def write(papers, root, seeds, scale="paper", diverged=None, statements=()):
     """Results, context and both reports under ``root``."""
     for paper in papers:
         synthetic.write_results(paper, root, seeds, diverged)
-    synthetic.write_scorecard(papers, root, config(seeds), scale)
-    context = reporting.build_context(config(seeds), papers, root, scale, RUN, statements)
-    reporting.render(context, TEMPLATES, root / "report.html", root / "report.tex")
+    synthetic.write_scorecard(papers, root, config(seeds, scale), scale)
+    context = build_context(config(seeds, scale), papers, root, RUN, statements)
+    render(context, TEMPLATES, root / "report.html", root / "report.tex")
     return context, (root / "report.html").read_text(), (root / "report.tex").read_text()
 
 
@@ -50,11 +56,11 @@ def root(tmp_path_factory):
 def smoke(root):
     """A smoke report of three papers and three seeds, one diverged, with a note full of markup."""
     papers = [synthetic.paper(), synthetic.stopping_paper(), synthetic.silent_paper()]
-    said = [
-        {"paper": papers[0].key, "claim": claim["id"], "against": position == 1}
+    said = tuple(
+        Said(papers[0].key, claim.id, against=position == 1)
         for position, claim in enumerate(papers[0].claims[:2])
-    ]
-    statements = [{"text": "All of them say so", "claims": said}]
+    )
+    statements = [Statement("All of them say so", said)]
     return write(papers, root, [0, 1, 2], "smoke", {("t1-small", 0): 3}, statements)
 
 
@@ -78,16 +84,39 @@ def text_of(html: str) -> str:
     return " ".join(" ".join(parser.parts).split())
 
 
-def line(context, table, row, paper=0):
-    table = context["papers"][paper]["tables"][table]
-    return next(line for line in table["lines"] if line["row"] == row)
+def cells(table, name) -> dict[str, str]:
+    """A line of a table by the titles of its columns, those of a group behind the group's."""
+    columns = [
+        ": ".join(filter(None, (group.title, column.title)))
+        for panel in table.panels
+        for group in panel.groups
+        for column in group.columns
+    ]
+    line = [cell.text for panel in table.panels for cell in line_of(panel, name)]
+    return dict(zip(columns, line, strict=True))
+
+
+def line_of(panel, name):
+    return next(line for line in panel.lines if line[0].text == name)
+
+
+def texts(line) -> list[str]:
+    return [cell.text for cell in line]
+
+
+def of_row(context, table, row, paper=0) -> dict[str, str]:
+    return cells(context["papers"][paper].tables[table], row)
+
+
+def titles(group) -> list[str]:
+    return [column.title for column in group.columns]
 
 
 def test_numbers_are_signed_and_rounded_strings(smoke):
-    cell = line(smoke[0], 0, "t1-wide")["cells"][1]
-    assert cell["published"] == "0.5900"
-    assert re.fullmatch(r"0\.\d{4} ± 0\.\d{4}", cell["measured"])
-    assert re.fullmatch(r"[+−]0\.\d{4}|0\.0000", cell["difference"])
+    row, metric = of_row(smoke[0], 0, "t1-wide"), "Min. error, validation"
+    assert row[f"{metric}: Published"] == "0.5900"
+    assert re.fullmatch(r"0\.\d{4} ± 0\.\d{4}", row[f"{metric}: Measured"])
+    assert re.fullmatch(r"[+−]0\.\d{4}|0\.0000", row[f"{metric}: Difference"])
     assert "92.53" in text_of(smoke[1])
 
 
@@ -106,15 +135,16 @@ def test_differences_have_a_sign_unless_they_round_to_nothing(value, text):
 
 
 def test_settings_that_all_rows_share_are_said_once(smoke):
-    table = smoke[0]["papers"][0]["tables"][0]
-    assert table["shared"] == "dropout 0.2"
-    assert table["panels"][0]["settings"] == ["Latent size", "Optimiser"]
-    assert line(smoke[0], 0, "t1-wide-sgd")["settings"] == ["256", "SGD"]
-    assert smoke[0]["papers"][1]["tables"][0]["shared"] == (
+    table = smoke[0]["papers"][0].tables[0]
+    assert table.shared == "dropout 0.2"
+    assert titles(table.panels[0].groups[1]) == ["Latent size", "Optimiser"]
+    assert texts(line_of(table.panels[0], "t1-wide-sgd"))[1:3] == ["256", "SGD"]
+    assert smoke[0]["papers"][1].tables[0].shared == (
         "early stopping patience 5, weights of the lowest validation loss, "
         "trained and validated on 60,000 and the test images"
     )
-    assert line(smoke[0], 0, "m6", paper=1)["settings"] == ["ReLU", "10⁻⁷"]
+    stopping = smoke[0]["papers"][1].tables[0].panels[0]
+    assert texts(line_of(stopping, "m6"))[1:3] == ["ReLU", "10⁻⁷"]
 
 
 UPSAMPLED = {
@@ -158,74 +188,97 @@ def test_settings_are_worded(key, settings, text):
 
 def test_what_a_paper_does_not_print_has_no_column_for_it(smoke):
     context, html, tex = smoke
-    (panel,) = context["papers"][2]["tables"][0]["panels"]
-    assert not panel["published"]
-    assert [metric["columns"] for metric in panel["metrics"]] == ["3-3", "4-4", "5-5"]
-    assert re.fullmatch(
-        r"0\.\d{5} ± 0\.\d{5}", line(context, 0, "h64", paper=2)["cells"][0]["measured"]
-    )
+    (panel,) = context["papers"][2].tables[0].panels
+    assert panel.spans == []
+    assert [titles(group) for group in panel.groups[2:]] == [
+        ["Error, train"],
+        ["Error, val"],
+        ["Error, test"],
+        ["n"],
+    ]
+    assert re.fullmatch(r"0\.\d{5} ± 0\.\d{5}", of_row(context, 0, "h64", paper=2)["Error, train"])
     for report, start in ((text_of(html), "Final losses. "), (tex, "Final losses")):
         table = report[report.index(start) :]
         assert "Published" not in table and "Difference" not in table
     # Of one table, the accuracy and the last epoch are printed, the epoch of the lowest loss not.
-    first, second = context["papers"][1]["tables"][0]["panels"]
-    assert [metric["published"] for metric in first["metrics"] + second["metrics"]] == [
-        True,
-        False,
-        True,
+    first, second = context["papers"][1].tables[0].panels
+    compared = ["Published", "Measured", "Difference"]
+    settings = ["Last activation", "Epsilon"]
+    assert [titles(group) for group in first.groups] == [
+        ["Row"],
+        settings,
+        compared,
+        ["Lowest loss"],
+        ["n"],
     ]
-    assert first["settings"] and not second["settings"]
+    assert [titles(group) for group in second.groups] == [["Row"], compared, ["n"]]
 
 
 def test_epochs_are_whole_numbers_and_rows_say_how_many_they_ran(smoke):
-    stop = line(smoke[0], 0, "m5", paper=1)["cells"][0]
-    assert stop == {"published": "28", "measured": "29 ± 1", "difference": "+1"}
-    assert smoke[0]["papers"][1]["rows"][0]["epochs"] == "28 to 30"
+    row = of_row(smoke[0], 0, "m5", paper=1)
+    stop = [row[f"Last epoch: {which}"] for which in ("Published", "Measured", "Difference")]
+    assert stop == ["28", "29 ± 1", "+1"]
+    assert cells(smoke[0]["papers"][1].rows, "made2021_m5")["Epochs"] == "28 to 30"
 
 
 def test_a_confusion_matrix_gives_accuracy_recall_and_precision(smoke):
-    table = smoke[0]["papers"][1]["tables"][1]
-    assert table["label"] == "Figure 2"
-    names = [line["row"] for line in table["lines"]]
+    table = smoke[0]["papers"][1].tables[1]
+    assert table.label == "Figure 2"
+    names = [line[0].text for line in table.panels[0].lines]
     assert (names[0], names[1], len(names)) == ("All: accuracy", "T-shirt/top", 11)
-    accuracy, shirt = table["lines"][0]["cells"][0], table["lines"][7]["cells"]
-    assert accuracy["published"] == "91.00"
-    assert re.fullmatch(r"\d\d\.\d\d ± \d\.\d\d", accuracy["measured"])
-    assert [cell["published"] for cell in shirt] == ["91.0", "91.0"]
+    accuracy, shirt = (cells(table, name) for name in (names[0], names[7]))
+    assert accuracy["Recall, %: Published"] == "91.00"
+    assert re.fullmatch(r"\d\d\.\d\d ± \d\.\d\d", accuracy["Recall, %: Measured"])
+    assert shirt["Recall, %: Published"] == shirt["Precision, %: Published"] == "91.0"
     assert "The confusion that differs most is that of" in text_of(smoke[1])
     assert "Recall, {\\%}" in smoke[2]
 
 
 def test_overview_has_a_line_for_every_paper(smoke, single):
     context, html, _ = smoke
-    lines = {line["key"]: line for line in context["overview"]["lines"]}
-    assert context["overview"]["kinds"] == ["Error", "Accuracy, %", "Epochs, classifiers"]
-    assert lines["made2021"]["numbers"] == "5 of 5"
-    assert lines["made2021"]["medians"][0] == "–" and lines["made2021"]["medians"][2] == "1"
-    assert (lines["made2022"]["numbers"], lines["made2022"]["figures"]) == ("none printed", "1")
-    assert lines["made2020"]["diverged"] == "1"
+    first, second, third = (cells(context["overview"], paper.key) for paper in context["papers"])
+    (medians,) = [group for group in context["overview"].panels[0].groups if group.title]
+    assert titles(medians) == ["Error", "Accuracy, %", "Epochs, classifiers"]
+    assert second["Numbers compared"] == "5 of 5"
+    assert second["Median difference: Error"] == "–"
+    assert second["Median difference: Epochs, classifiers"] == "1"
+    assert (third["Numbers compared"], third["Figures"]) == ("none printed", "1")
+    assert first["Diverged runs"] == "1"
     assert "The paper prints no number that ours could be set beside" in text_of(html)
     assert "All papers." in html and "All papers." not in single[1]
+
+
+def verdicts(paper) -> list[str]:
+    return [line[-1].text for line in paper.verdicts.panels[0].lines] if paper.verdicts else []
+
+
+def verdict_in(said: str) -> str:
+    """``single run``, of ``· single run: …``"""
+    return said.split(maxsplit=1)[1].split(":")[0]
 
 
 def test_the_first_page_counts_all_verdicts_of_all_papers(smoke, single):
     context, html, tex = smoke
     papers = context["papers"]
 
-    def first(cells):
-        return [cell.split()[0] for cell in cells]
+    def first(line, group):
+        return [cell.split()[0] for title, cell in line.items() if title.startswith(group)]
 
-    *lines, total = context["scorecard"]["lines"]
-    assert [line["paper"] for line in lines] == [paper["key"] for paper in papers]
-    for paper, line in zip(papers, lines, strict=True):
-        told = [verdict["verdict"].split(":")[0] for verdict in paper["verdicts"]]
-        names = [name.lower() for name in context["scorecard"]["numbers"]]
-        assert first(line["numbers"]) == [str(told.count(name) or "–") for name in names]
-        told = [claim["verdict"] for claim in paper["claims"]]
-        names = [name.lower() for name in context["scorecard"]["claims"]]
-        assert first(line["claims"]) == [str(told.count(name) or "–") for name in names]
-    every = sum(len(paper["verdicts"]) for paper in papers)
-    assert sum(int(cell) for cell in first(total["numbers"]) if cell != "–") == every
+    groups = {group.title: group for group in context["scorecard"].panels[0].groups}
+    for paper in papers:
+        line = cells(context["scorecard"], paper.key)
+        told = [verdict_in(verdict) for verdict in verdicts(paper)]
+        names = [name.lower() for name in titles(groups["Published numbers"])]
+        assert first(line, "Published") == [str(told.count(name) or "–") for name in names]
+        told = [claim["verdict"] for claim in paper.claims]
+        names = [name.lower() for name in titles(groups["Claims"])]
+        assert first(line, "Claims") == [str(told.count(name) or "–") for name in names]
+    *lines, total = context["scorecard"].panels[0].lines
+    assert [line[0].text for line in lines] == [paper.key for paper in papers]
+    assert total[0].total
+    every = sum(len(verdicts(paper)) for paper in papers)
+    counted = first(cells(context["scorecard"], "All"), "Published")
+    assert sum(int(cell) for cell in counted if cell != "–") == every
     assert html.index('id="scorecard"') < html.index('id="papers"')
     assert tex.index("figures/scorecard.pdf") < tex.index("All papers")
     assert single[0]["scorecard"] is None and 'id="scorecard"' not in single[1]
@@ -233,36 +286,36 @@ def test_the_first_page_counts_all_verdicts_of_all_papers(smoke, single):
 
 def test_a_paper_by_itself_has_a_report_of_its_own(smoke, root):
     paper = synthetic.stopping_paper()
-    context = reporting.build_context(config([0, 1, 2]), [paper], root, "smoke", RUN)
+    context = build_context(config([0, 1, 2], "smoke"), [paper], root, RUN)
     assert context["title"] == "made2021, rerun"
     assert context["papers"] == smoke[0]["papers"][1:2]
-    reporting.render(context, TEMPLATES, root / "made2021.html", root / "made2021.tex")
+    render(context, TEMPLATES, root / "made2021.html", root / "made2021.tex")
     html = (root / "made2021.html").read_text()
     # Its figures, and that of its verdicts.
     assert html.count('src="data:image/svg+xml;base64,') == len(paper.figures) + 1
     assert "made2020" not in html
 
 
-def what_is_drawn(data, figure, summaries, seeds):
+def drawn(data, figure, summaries, seeds):
     """What the caption of a figure says, of a paper that shows no other."""
     figure = {"id": "f", "label": "Figure", "caption": "Made up", "shows": "So"} | figure
     paper = synthetic.load(data | {"figures": [figure]})
-    return reporting._what_is_drawn(paper, paper.figures[0], summaries, seeds)
+    return what_is_drawn(paper, paper.figures[0], summaries, seeds)
 
 
 def test_captions_say_which_images_and_epochs_are_drawn(smoke):
-    drawn = [figure["measured"] for paper in smoke[0]["papers"] for figure in paper["figures"]]
-    assert drawn[1].startswith("Test images after the last epoch, mean over 3 seeds; ")
-    assert drawn[-1] == (
+    said = [figure.measured for paper in smoke[0]["papers"] for figure in paper.figures]
+    assert said[1].startswith("Test images after the last epoch, mean over 3 seeds; ")
+    assert said[-1] == (
         "Training images and test images, mean over 3 seeds; the band spans from the least to "
         "the greatest. The vertical axis is logarithmic."
     )
     bars = {"kind": "bars", "metric": "loss", "rows": ["h64"], "series": ["test"]}
-    assert what_is_drawn(synthetic.silent_data(), bars, {}, [3]) == (
+    assert drawn(synthetic.silent_data(), bars, {}, [3]) == (
         "Test images after the last epoch, seed 3 alone, so no spread."
     )
     matrix = {"kind": "confusion", "rows": ["m5"], "normalised": True}
-    assert what_is_drawn(synthetic.stopping_data(), matrix, {}, [0, 1]).startswith(
+    assert drawn(synthetic.stopping_data(), matrix, {}, [0, 1]).startswith(
         "Test images at the epoch of the lowest validation loss, mean over 2 seeds, "
         "in percent of each true class"
     )
@@ -271,14 +324,17 @@ def test_captions_say_which_images_and_epochs_are_drawn(smoke):
 def test_what_several_papers_say_is_set_side_by_side_with_its_verdicts(smoke):
     context, html, tex = smoke
     (statement,) = context["across"]
-    first, second = statement["claims"]
-    assert first == context["papers"][0]["claims"][0] | {"against": False}
-    assert second == context["papers"][0]["claims"][1] | {"against": True}
-    for said in (first, second):
+    claims = context["papers"][0].claims
+    marked = "If it holds, it speaks against the statement."
+    for line, said, remark in zip(statement.panels[0].lines, claims, ("", marked), strict=True):
+        name, text, verdict = line
+        assert (name.text, name.link) == (said["id"], said["anchor"])
+        assert (text.text, text.remark) == (said["text"], remark)
+        assert verdict.text.startswith(f"{said['sign']} {said['verdict']}")
+        assert verdict.text.endswith(said["seeds"])
         assert f'href="#{said["anchor"]}"' in html and f'id="{said["anchor"]}"' in html
         assert f"\\hyperlink{{{said['anchor']}}}" in tex
         assert f"\\hypertarget{{{said['anchor']}}}" in tex
-    marked = "If it holds, it speaks against the statement."
     assert html.count(marked) == tex.count(marked) == 1
     assert text_of(html).index("All of them say so") < text_of(html).index("Largest differences")
 
@@ -302,7 +358,7 @@ def test_captions_count_the_runs_that_were_completed():
             row: synthetic.known_summary(completed=n)
             for row, n in zip(rows, completed, strict=True)
         }
-        assert said in what_is_drawn(synthetic.silent_data(), figure, summaries, [0, 1, 2])
+        assert said in drawn(synthetic.silent_data(), figure, summaries, [0, 1, 2])
 
 
 def test_a_claim_names_the_runs_that_collapsed():
@@ -311,7 +367,7 @@ def test_a_claim_names_the_runs_that_collapsed():
     summaries = {
         row: synthetic.known_summary(collapsed=tuple(collapsed)) for row, collapsed in seeds.items()
     }
-    assert reporting._collapses({"parts": parts}, summaries) == [
+    assert collapses({"parts": parts}, summaries) == [
         "b and d collapsed (seed 0 and 2).",
         "c collapsed (seed 1).",
     ]
@@ -319,16 +375,17 @@ def test_a_claim_names_the_runs_that_collapsed():
 
 def test_variants_are_marked_as_ours(smoke):
     context, html, _ = smoke
-    assert [row["row"] for row in context["papers"][0]["tables"][0]["lines"]][2] == "t1-wide-sgd"
-    assert line(context, 0, "t1-wide-sgd")["cells"][0]["published"] == "–"
+    line = context["papers"][0].tables[0].panels[0].lines[2]
+    assert line[0].text == "t1-wide-sgd" and line[0].ours
+    assert of_row(context, 0, "t1-wide-sgd")["Min. error, train: Published"] == "–"
     assert "Ours, not in the paper: a variant of t1-wide." in text_of(html)
 
 
 def test_diverged_seeds_are_told(smoke, single):
     assert "Diverged at epoch 3 (1 of 3 seeds)." in text_of(smoke[1])
-    assert line(smoke[0], 0, "t1-small")["n"] == "2"
+    assert of_row(smoke[0], 0, "t1-small")["n"] == "2"
     assert "Diverged at epoch 7 (1 of 1 seed)." in text_of(single[1])
-    assert line(single[0], 0, "t1-wide")["cells"][0]["measured"] == "diverged"
+    assert of_row(single[0], 0, "t1-wide")["Min. error, train: Measured"] == "diverged"
 
 
 def test_one_seed_says_that_no_spread_can_be_given(single):
@@ -336,12 +393,12 @@ def test_one_seed_says_that_no_spread_can_be_given(single):
     for report in (text_of(html), " ".join(tex.split())):
         assert "One seed was run (4), so no spread can be given." in report
         assert "standard deviation" not in report
-    assert "±" not in line(context, 0, "t1-small")["cells"][0]["measured"]
+    assert "±" not in of_row(context, 0, "t1-small")["Min. error, train: Measured"]
 
 
 def test_smoke_reports_say_so_everywhere_and_others_nowhere(smoke, single):
-    assert reporting.BANNER in text_of(smoke[1])
-    assert reporting.BANNER in " ".join(smoke[2].split())
+    assert BANNER in text_of(smoke[1])
+    assert BANNER in " ".join(smoke[2].split())
     assert "fancyhead" in smoke[2]
     for report in single[1:]:
         assert "smoke" not in report.lower()
@@ -349,7 +406,7 @@ def test_smoke_reports_say_so_everywhere_and_others_nowhere(smoke, single):
 
 def test_claims_have_a_verdict_its_evidence_and_a_count(smoke):
     context, html, tex = smoke
-    tested, untestable = context["papers"][0]["claims"]
+    tested, untestable = context["papers"][0].claims
     assert (tested["sign"], tested["verdict"], tested["seeds"]) == (
         "✓",
         "holds",
@@ -401,23 +458,48 @@ def test_latex_escapes_what_papers_hold():
     assert latex.escape("Núñez") == r"N{\'u}{\~n}ez"
 
 
-@pytest.mark.parametrize("name", ["report.html.j2", "report.tex.j2"])
+@pytest.mark.parametrize("name", ["report.j2", "page.html.j2", "page.tex.j2"])
 def test_an_undefined_name_fails_the_render(smoke, tmp_path, name):
     shutil.copytree(TEMPLATES, tmp_path / "templates")
     template = tmp_path / "templates" / name
     missing = r"\VAR{no_such_name}" if ".tex" in name else "{{ no_such_name }}"
     start = r"\BLOCK{block main}" if ".tex" in name else "{% block main %}"
-    template.write_text(template.read_text().replace(start, start + missing))
+    before = template.read_text()
+    template.write_text(
+        before.replace(start, missing + start if "page" in name else start + missing)
+    )
     with pytest.raises(jinja2.UndefinedError, match="no_such_name"):
-        reporting.render(smoke[0], tmp_path / "templates", tmp_path / "r.html", tmp_path / "r.tex")
+        render(smoke[0], tmp_path / "templates", tmp_path / "r.html", tmp_path / "r.tex")
 
 
-@pytest.mark.parametrize("name", ["report.html.j2", "report.tex.j2"])
-def test_none_is_never_printed(smoke, tmp_path, name):
-    shutil.copytree(TEMPLATES, tmp_path / "templates")
+def test_none_is_never_printed(smoke, tmp_path):
     with pytest.raises(ValueError, match="prints None"):
-        broken = smoke[0] | {"title": None}
-        reporting.render(broken, tmp_path / "templates", tmp_path / "r.html", tmp_path / "r.tex")
+        render(smoke[0] | {"title": None}, TEMPLATES, tmp_path / "r.html", tmp_path / "r.tex")
+
+
+def said_in(*templates: str) -> set[str]:
+    """Every four words that follow one another in templates, in their text or strings in tags."""
+    said = set()
+    for template in templates:
+        tags = LATEX_TAGS if ".tex" in template else {}
+        markup = r"\\[A-Za-z]+" if ".tex" in template else "<[^>]*>"
+        for _, kind, text in jinja2.Environment(**tags).lex((TEMPLATES / template).read_text()):
+            if kind in ("data", "string"):
+                words = re.findall(r"[^\W\d_]+", re.sub(markup, " ", text))
+                said |= {" ".join(words[i : i + 4]) for i in range(len(words) - 3)}
+    return said
+
+
+def test_no_sentence_stands_in_templates_of_both_formats():
+    documents = said_in("report.j2", "studies.j2")
+    html = said_in("page.html.j2", "blocks.html.j2", "style.css.j2")
+    tex = said_in("page.tex.j2", "blocks.tex.j2")
+    assert {"No result in this", "default is the one"} <= documents
+    assert {path.name for path in TEMPLATES.iterdir()} == {
+        *("report.j2", "studies.j2", "style.css.j2"),
+        *(f"{name}.{form}.j2" for name in ("page", "blocks") for form in ("html", "tex")),
+    }
+    assert not html & tex and not documents & (html | tex)
 
 
 def test_a_figure_that_was_not_drawn_is_named(tmp_path):
@@ -425,7 +507,7 @@ def test_a_figure_that_was_not_drawn_is_named(tmp_path):
     synthetic.write_results(paper, tmp_path, [0])
     (tmp_path / "figures/made2020/figure-1.svg").unlink()
     with pytest.raises(UserError, match=r"figures/made2020/figure-1\.svg: not there"):
-        reporting.build_context(config([0]), [paper], tmp_path, "paper", RUN)
+        build_context(config([0]), [paper], tmp_path, RUN)
 
 
 def test_a_paper_that_was_not_diagnosed_is_named(tmp_path):
@@ -433,48 +515,48 @@ def test_a_paper_that_was_not_diagnosed_is_named(tmp_path):
     synthetic.write_results(paper, tmp_path, [0])
     (tmp_path / "evidence/made2020/findings.json").unlink()
     with pytest.raises(UserError, match=r"made2020/findings\.json: not there; diagnose the paper"):
-        reporting.build_context(config([0]), [paper], tmp_path, "paper", RUN)
+        build_context(config([0]), [paper], tmp_path, RUN)
 
 
 def test_findings_are_told_and_counted_in_both_formats(smoke):
     context, html, tex = smoke
     paper = context["papers"][0]
-    (finding,) = paper["findings"]
-    assert finding["title"] == "Errors that are mostly floor"
-    assert finding["tables"] == [{"label": "Table I", "anchor": "made2020-table-1"}]
-    assert finding["rows"] == "t1-small and t1-wide"
-    assert context["scorecard"]["lines"][0]["findings"] == "1"
+    (finding,) = paper.findings
+    assert finding.title == "Errors that are mostly floor"
+    assert finding.tables == [("Table I", "made2020-table-1")]
+    assert finding.rows == "t1-small and t1-wide"
+    assert cells(context["scorecard"], paper.key)["Findings"] == "1"
     for report in (text_of(html), " ".join(tex.split())):
-        assert finding["title"] in report and finding["consequence"] in report
+        assert finding.title in report and finding.consequence in report
         assert "an excess of 0.0200 to 0.0300 over a floor of 0.5700" in report
         assert "anything found that does not fit" in report  # of the other papers
     assert 'href="#made2020-findings"' in html and 'id="made2020-findings"' in html
 
 
 def test_excess_over_the_floor_stands_beside_errors_that_have_one(smoke):
-    made, stopping, silent = (paper["excess"] for paper in smoke[0]["papers"])
-    train, val = made["panels"]
-    assert val["label"] == "Min. error, validation"
-    assert val["groups"] == ["Published", "Measured"]
-    published, measured = val["lines"][1]["numbers"]
-    assert published == ["0.5900", "0.5700", "0.0200"]
-    error, floor, excess = (float(number) for number in measured)
+    made, stopping, silent = (paper.excess for paper in smoke[0]["papers"])
+    train, val = made.panels
+    assert titles(val.groups[0]) == ["Min. error, validation"]
+    assert [group.title for group in val.groups[2:]] == ["Published", "Measured"]
+    assert texts(val.lines[1])[2:5] == ["0.5900", "0.5700", "0.0200"]
+    error, floor, excess = (float(number) for number in texts(val.lines[1])[5:])
     assert floor == 0.571 and excess == pytest.approx(error - floor, abs=1.1e-4)
-    assert train["lines"][2]["ours"] and train["lines"][2]["numbers"][0] == ["–"] * 3
-    assert "by about 0.0004" in made["note"]
-    assert stopping["panels"] == []
+    assert train.lines[2][0].ours and texts(train.lines[2])[2:5] == ["–"] * 3
+    assert "by about 0.0004" in made.notes[0].text
+    assert stopping is None
     # Of a paper that prints no number there are ours alone.
-    assert {tuple(panel["groups"]) for panel in silent["panels"]} == {("Measured",)}
-    assert silent["note"] == ""
+    for panel in silent.panels:
+        assert [group.title for group in panel.groups[2:]] == ["Measured"]
+    assert not silent.notes
 
 
 def test_rows_that_were_not_trained_are_told(tmp_path):
     paper = synthetic.paper(note="plain")
     synthetic.write_results(paper, tmp_path, [0])
     shutil.rmtree(tmp_path / paper.key / "t1-small")
-    context = reporting.build_context(config([0]), [paper], tmp_path, "paper", RUN)
-    assert line(context, 0, "t1-small")["cells"][0]["measured"] == "not run"
-    assert context["papers"][0]["highlights"]["facts"][0] == ("Rows trained", "3 of 4")
+    context = build_context(config([0]), [paper], tmp_path, RUN)
+    assert of_row(context, 0, "t1-small")["Min. error, train: Measured"] == "not run"
+    assert context["papers"][0].facts[0] == ("Rows trained", "3 of 4")
 
 
 def test_run_is_described_without_importing_torch(tmp_path):
@@ -519,6 +601,6 @@ def test_latex_takes_the_report(smoke, root):
     pages = [page for page in shown.split("\f") if page.strip()]
     assert all("Smoke run: a few thousand images" in page for page in pages)
     # The overview has its own pages, and every paper begins on a new one.
-    heads = [" ".join(page.split(reporting.BANNER[-30:])[-1].split()) for page in pages]
+    heads = [" ".join(page.split(BANNER[-30:])[-1].split()) for page in pages]
     for title in ("Made up", "Stopping", "Silence"):
         assert any(head.startswith(title) for head in heads[1:])

@@ -17,14 +17,19 @@ from refashion.judging.studies import Measured, closest, compare, distances, fli
 from refashion.paper import papers
 from refashion.paper import studies as readings
 from refashion.paper.spec import Encoder
-from refashion.report import page as reporting
 from refashion.report import studies as document
 from refashion.report.figures import readings as drawn_readings
+from refashion.report.paper import say_varied
+from refashion.report.render import render
+from refashion.results.provenance import Provenance
 from refashion.results.run import Run
 from refashion.results.summary import statistics
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "report" / "templates"
+RUN = Provenance(
+    commit=None, dirty=False, versions={}, platform="Linux", cores=2, date="2026-01-02"
+)
 MARGINS = synthetic.margins(reconstruction_error=0.003, cross_entropy=0.01, accuracy=0.5, epochs=2)
 ERROR = {"metric": "val_loss_batch_mean", "at": "best", "unit": "loss", "digits": 4}
 ACCURACY = {"metric": "val_accuracy", "at": "final", "unit": "percent", "digits": 1}
@@ -701,9 +706,9 @@ def rendered(paper, tmp_path) -> tuple[str, str]:
         before = outs[0].read_bytes()
         drawn_readings.draw(paper.key, study, "paper", *outs)
         assert outs[0].read_bytes() == before
-    context = document.build_context(config, [paper], root, "paper", synthetic.MADE)
+    context = document.build_context(config, [paper], root, synthetic.MADE)
     html, tex = root / "studies.html", root / "studies.tex"
-    reporting.render(context, TEMPLATES, html, tex, document="studies")
+    render(context, TEMPLATES, html, tex, document="studies")
     return html.read_text(), tex.read_text()
 
 
@@ -725,14 +730,14 @@ def test_the_document_names_every_reading_and_what_became_of_its_runs(rendered):
 def test_papers_without_a_study_give_a_document_that_says_so(load, tmp_path):
     paper = load(lambda data: data.pop("studies"))
     config = synthetic.configured(seeds=[0])
-    context = document.build_context(config, [paper], tmp_path, "paper", synthetic.MADE)
+    context = document.build_context(config, [paper], tmp_path, synthetic.MADE)
     outs = tmp_path / "studies.html", tmp_path / "studies.tex"
-    reporting.render(context, TEMPLATES, *outs, document="studies")
+    render(context, TEMPLATES, *outs, document="studies")
     assert all("None of these papers has a study." in out.read_text() for out in outs)
 
 
 def test_the_report_says_which_assumptions_are_varied(paper):
-    said = [reporting._assumption(paper, each)["varied"] for each in paper.assumptions]
+    said = [say_varied(paper, each) for each in paper.assumptions]
     assert said == [
         "Varied in the sensitivity studies: 2 other readings.",
         "Varied in the sensitivity studies: 1 other reading.",

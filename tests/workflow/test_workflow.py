@@ -215,7 +215,7 @@ def test_touching_files_reruns_nothing(finished):
     ]
     for file in [f"workflow/refashion/{name}" for name in touched] + [
         PAPER,
-        "report/templates/report.html.j2",
+        "report/templates/report.j2",
         "config.yaml",
         "results/dataset/smoke.safetensors",
         "results/dataset/smoke.sha256",

@@ -153,20 +153,19 @@ def draw_verdicts(arguments: argparse.Namespace) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     from refashion.paper import across, papers
-    from refashion.report import page as reporting
+    from refashion.report import page, render
     from refashion.results import provenance
 
-    root, config = Path.cwd(), arguments.config
+    root = Path.cwd()
     covered = [papers.load_paper(file) for file in arguments.papers]
-    context = reporting.build_context(
-        config,
+    context = page.build_context(
+        arguments.config,
         covered,
         arguments.results,
-        config.scale,
         provenance.describe_run(root),
         across.load(root, covered),
     )
-    reporting.render(context, arguments.templates, arguments.out_html, arguments.out_tex)
+    render.render(context, arguments.templates, arguments.out_html, arguments.out_tex)
 
 
 def scorecard(arguments: argparse.Namespace) -> None:
@@ -213,7 +212,7 @@ def draw_study(arguments: argparse.Namespace) -> None:
 
 def report_studies(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
-    from refashion.report import page as reporting
+    from refashion.report import render
     from refashion.report import studies as document
     from refashion.results import provenance
 
@@ -221,11 +220,10 @@ def report_studies(arguments: argparse.Namespace) -> None:
         arguments.config,
         [papers.load_paper(file) for file in arguments.papers],
         arguments.results,
-        arguments.config.scale,
         provenance.describe_run(Path.cwd()),
     )
     outs = arguments.out_html, arguments.out_tex
-    reporting.render(context, arguments.templates, *outs, document="studies")
+    render.render(context, arguments.templates, *outs, document="studies")
 
 
 def reference(arguments: argparse.Namespace) -> None:

@@ -1,22 +1,11 @@
 # The report, of all papers and of each alone: as one HTML page, as LaTeX and, with latexmk, as PDF.
 # And the reference: what is kept in git of all that was measured.
 
-import re
-
 # What a page says of the configuration.
 STATED = [SCALE, SEEDS, EPOCHS, repr(CONFIG.margins)]
 
-
-def templates(document):
-    """The templates of a document in both formats, with all that they extend, include or import."""
-    found, waiting = set(), [f"{document}.html.j2", f"{document}.tex.j2"]
-    while waiting:
-        file = Path("report/templates", waiting.pop())
-        if file.as_posix() not in found:
-            found.add(file.as_posix())
-            uses = r'(?:{%|BLOCK{)[-+]? *(?:extends|include|import|from) +"(.+?)"'
-            waiting += re.findall(uses, file.read_text(encoding="utf-8"))
-    return sorted(found)
+# What all documents are laid out by; each has its words in a template of its own.
+LAYOUT = sorted(str(file) for file in Path("report/templates").glob("*.*.j2"))
 
 
 for document, covered in DOCUMENTS.items():
@@ -39,8 +28,8 @@ for document, covered in DOCUMENTS.items():
             evidence=evidence(covered, "levels", "findings", "claims"),
             card=card,
             figures=[f"{RESULTS}/figures/{name}.svg" for name in drawn],
-            templates=templates("report"),
-            code=library("report.page", "results.provenance"),
+            templates=[*LAYOUT, "report/templates/report.j2"],
+            code=library("report.page", "report.render", "results.provenance"),
         output:
             html=f"{RESULTS}/{document}.html",
             tex=f"{RESULTS}/{document}.tex",

@@ -87,8 +87,8 @@ rule report_studies:
         runs=runs(COMPARED_ROWS, "metrics.json"),
         summaries=summaries(COMPARED_ROWS),
         figures=[f"{figure}.svg" for figure in STUDIES_DRAWN],
-        templates=templates("studies"),
-        code=library("report.studies", "results.provenance"),
+        templates=[*LAYOUT, "report/templates/studies.j2"],
+        code=library("report.studies", "report.render", "results.provenance"),
     output:
         html=f"{RESULTS}/studies.html",
         tex=f"{RESULTS}/studies.tex",

@@ -1,35 +1,64 @@
-"""The studies' document: its context, every number a string, for the templates in both formats."""
+"""The studies: everything that their document prints, every number a string."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
-from refashion.judging.numbers import Comparison, NumberVerdict
-from refashion.paper.studies import DEFAULT, Reading, Study, needed_rows
+from refashion.judging.numbers import Comparison, Kind, NumberVerdict
+from refashion.paper.studies import DEFAULT, Study, needed_rows
 from refashion.report.claims import SIGNS
-from refashion.report.page import BANNER, KINDS, drawn, how_it_was_run, seeds_run
+from refashion.report.compared import KINDS, compared_columns, with_unit
+from refashion.report.frame import frame
+from refashion.report.pictures import Picture, load_picture
+from refashion.report.table import Cell, Column, Group, Panel, Table, alone
 from refashion.results.summary import Statistics, load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
     from refashion.paper.config import Config
+    from refashion.paper.papers import Paper
     from refashion.results.provenance import Provenance
 
 TITLE = "Sensitivity studies"
 
 
+@dataclass(frozen=True)
+class Flip:
+    """A claim that some reading changes: what the default, and each such reading, make of it."""
+
+    claim: str
+    text: str
+    verdicts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class StudyPart:
+    """A study in the order in which its document shows it."""
+
+    anchor: str
+    question: str
+    aim: str
+    assumption: str
+    taken: str
+    rows: str
+    readings: Table
+    closest: list[str]
+    flipped: str
+    flips: list[Flip]
+    untested: list[str]
+    picture: Picture
+    numbers: Table | None
+    has_excess: bool
+
+
 def build_context(
-    config: Config,
-    papers: Sequence[Any],
-    results_root: Path,
-    scale: str,
-    run: Provenance,
+    config: Config, papers: Sequence[Paper], results_root: Path, run: Provenance
 ) -> dict[str, Any]:
-    """All that the templates of the studies print; papers without a study are left out.
+    """All that ``studies.j2`` prints; papers without a study are left out.
 
     ``results_root`` is ``results/<scale>``, with each paper's ``studies.json`` and the figures;
     ``run`` comes from :func:`refashion.results.provenance.describe_run`.
@@ -40,77 +69,87 @@ def build_context(
     root = Path(results_root)
     studied = [replace(p, rows=tuple(needed_rows(p))) for p in papers if p.studies]
     summaries = {paper.key: load_summaries(paper, root) for paper in studied}
-    return {
-        "title": TITLE,
-        "smoke": scale == "smoke",
-        "banner": BANNER if scale == "smoke" else "",
-        "date": run.date,
-        "spread": seeds_run(config.seeds),
-        "papers": [_paper(paper, root) for paper in studied],
-        "run": how_it_was_run(run, config, scale, studied, summaries),
+    return frame(TITLE, config, run, studied, summaries) | {
+        "papers": [
+            {
+                "key": paper.key,
+                "title": " ".join(paper.citation.title.split()),
+                "studies": _show_studies(paper, root),
+            }
+            for paper in studied
+        ]
     }
 
 
-def _paper(paper: Any, results_root: Path) -> dict[str, Any]:
+def _show_studies(paper: Paper, results_root: Path) -> list[StudyPart]:
     found = {study["assumption"]: study for study in comparison.load(paper, results_root)}
-    return {
-        "key": paper.key,
-        "title": " ".join(paper.citation.title.split()),
-        "studies": [
-            _study(paper, study, found[study.assumption], results_root) for study in paper.studies
-        ],
-    }
+    return [
+        _show_study(paper, study, found[study.assumption], results_root) for study in paper.studies
+    ]
 
 
-def _study(
-    paper: Any, study: Study, found: Mapping[str, Any], results_root: Path
-) -> dict[str, Any]:
+def _show_study(
+    paper: Paper, study: Study, found: Mapping[str, Any], results_root: Path
+) -> StudyPart:
     assumption = next(each for each in paper.assumptions if each.id == study.assumption)
     question = sentence(assumption.question)
-    kinds = [KINDS[kind["task"], kind["unit"]][1] for kind in found["closest"]]
-    return {
-        "anchor": f"{paper.key}-{study.assumption}",
-        "assumption": study.assumption,
-        "question": question,
-        "aim": sentence(study.aim),
-        "taken": sentence(assumption.taken),
-        "rows": listed(study.rows),
-        "kinds": [capital(kind) for kind in kinds],
-        "readings": [
-            _reading(study, index, found, kinds) for index in range(len(found["readings"]))
-        ],
-        "closest": [
+    anchor = f"{paper.key}-{study.assumption}"
+    kinds = [KINDS[Kind(kind["task"], kind["unit"])][1] for kind in found["closest"]]
+    has_excess = any(number["excess"] for number in found["readings"][0]["numbers"])
+    return StudyPart(
+        anchor=anchor,
+        question=question,
+        aim=sentence(study.aim),
+        assumption=study.assumption,
+        taken=sentence(assumption.taken),
+        rows=listed(study.rows),
+        readings=_tabulate_readings(anchor, study, found, kinds),
+        closest=[
             _closest(found, kind, name) for kind, name in zip(found["closest"], kinds, strict=True)
         ],
-        "excess": any(number["excess"] for number in found["readings"][0]["numbers"]),
-        "numbers": _numbers(found),
-        "flipped": _flipped(found),
-        "flips": _flips(paper, found),
-        "untested": _untested(found),
-        "figure": drawn(results_root, f"{paper.key}/{study.assumption}")
-        | {"alt": f"{question} Measured minus published, for each reading."},
-    }
+        flipped=_flipped(found),
+        flips=_flips(paper, found),
+        untested=_untested(found),
+        picture=load_picture(
+            results_root,
+            f"{paper.key}/{study.assumption}",
+            f"{question} Measured minus published, for each reading.",
+            height=0.8,
+        ),
+        numbers=_tabulate_numbers(anchor, found, has_excess),
+        has_excess=has_excess,
+    )
 
 
-def _reading(
-    study: Study, index: int, found: Mapping[str, Any], kinds: Sequence[str]
-) -> dict[str, Any]:
-    compared = found["readings"][index]
-    reading = study.readings[index - 1] if index else Reading(DEFAULT, "As taken.")
-    flips = compared["flips"]
-    return {
-        "id": reading.id,
-        "text": sentence(reading.text),
-        "distances": [
-            {
-                "text": rounded(kind["distance"], kind["digits"]),
-                "closest": closest["reading"] == reading.id,
-            }
-            for kind, closest in zip(compared["distances"], found["closest"], strict=True)
-        ],
-        "flips": str(len(flips)) if index else NONE,
-        "runs": _runs(compared["runs"]),
-    }
+def _tabulate_readings(
+    anchor: str, study: Study, found: Mapping[str, Any], kinds: Sequence[str]
+) -> Table:
+    """A line a reading: how far it is from each kind of number, and what it changes."""
+    compared = found["readings"]
+    texts = ["As taken.", *(sentence(reading.text) for reading in study.readings)]
+    flips = [NONE, *(str(len(reading["flips"])) for reading in compared[1:])]
+    runs = [_runs(reading["runs"]) for reading in compared]
+    groups = alone(
+        Column("Reading", [reading["id"] for reading in compared], "code"),
+        Column("What it says", texts, print_width=0.32),
+        *(
+            Column(capital(kind), _distances(found, index), "number", print_width=0.09)
+            for index, kind in enumerate(kinds)
+        ),
+        Column("Claims changed", flips, "number", print_width=0.08),
+        Column("Runs completed", runs, print_width=0.1),
+    )
+    return Table(f"{anchor}-readings", [Panel(groups)])
+
+
+def _distances(found: Mapping[str, Any], index: int) -> list[Cell]:
+    """How far each reading is from the numbers of a kind; the closest is the best."""
+    closest = found["closest"][index]["reading"]
+    distances = [(reading["id"], reading["distances"][index]) for reading in found["readings"]]
+    return [
+        Cell(rounded(off["distance"], off["digits"]), best=reading == closest)
+        for reading, off in distances
+    ]
 
 
 def _runs(fates: Sequence[Mapping[str, Any]]) -> str:
@@ -146,55 +185,71 @@ def _closest(found: Mapping[str, Any], kind: Mapping[str, str], name: str) -> st
     )
 
 
-def _numbers(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A group of lines for each published number, one for each reading."""
-    groups = []
-    for index, number in enumerate(found["readings"][0]["numbers"]):
-        groups.append(
-            {
-                "row": number["row"],
-                "table": number["table"],
-                "metric": number["label"] + (", %" if number["unit"] == "percent" else ""),
-                "lines": [
-                    _line(reading["id"], reading["numbers"][index]) for reading in found["readings"]
-                ],
-            }
-        )
-    return groups
+def _tabulate_numbers(anchor: str, found: Mapping[str, Any], has_excess: bool) -> Table | None:
+    """Every published number, with a line for each reading, of which the first names it."""
+    readings = [reading["id"] for reading in found["readings"]]
+    by_number = list(zip(*(reading["numbers"] for reading in found["readings"]), strict=True))
+    numbers = [number for of_readings in by_number for number in of_readings]
+    if not numbers:
+        return None
+    counts = [str(number["n"]) for number in numbers]
+    verdicts = [_say_verdict(number) for number in numbers]
+    unnamed = [("", "", "")] * (len(readings) - 1)
+    rows, tables, names = zip(
+        *(name for first, *_ in by_number for name in (_name(first), *unnamed)), strict=True
+    )
+    groups = [
+        *alone(
+            Column("Row", rows, "code"),
+            Column("In", tables),
+            Column("Number", names, print_width=0.1),
+            Column("Reading", readings * len(by_number), "code"),
+        ),
+        Group([*compared_columns([_compare(n) for n in numbers]), Column("n", counts, "number")]),
+        *([Group(_excess(numbers), "Excess")] if has_excess else []),
+        *alone(Column("Verdict", verdicts, "verdict", print_width=0.15)),
+    ]
+    return Table(f"{anchor}-numbers", [Panel(groups)], long=True)
 
 
-def _line(reading: str, number: Mapping[str, Any]) -> dict[str, Any]:
-    excess = number["excess"] or {"published": None, "measured": None}
+def _name(number: Mapping[str, Any]) -> tuple[str, str, str]:
+    return number["row"], number["table"], with_unit(number["label"], number["unit"])
+
+
+def _compare(number: Mapping[str, Any]) -> Comparison:
     over_seeds = Statistics.model_validate({k: number[k] for k in ("mean", "sd", "n", "values")})
     kept = (number[key] for key in ("interval", "difference"))
-    compared = Comparison(number["published"], number["unit"], number["digits"], over_seeds, *kept)
-    return {
-        "reading": reading,
-        "published": compared.as_printed,
-        "measured": compared.as_measured,
-        "difference": compared.off,
-        "n": str(number["n"]),
-        "excess": [rounded(excess[whose], number["digits"]) for whose in ("published", "measured")],
-        "verdict": ": ".join(filter(None, (number["verdict"], number["reason"]))),
-        "sign": NumberVerdict(number["verdict"]).sign,
-    }
+    return Comparison(number["published"], number["unit"], number["digits"], over_seeds, *kept)
 
 
-def _flips(paper: Any, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _say_verdict(number: Mapping[str, Any]) -> str:
+    said = ": ".join(filter(None, (number["verdict"], number["reason"])))
+    return f"{NumberVerdict(number['verdict']).sign} {said}"
+
+
+def _excess(numbers: Sequence[Mapping[str, Any]]) -> list[Column]:
+    return [
+        Column(
+            capital(whose),
+            [rounded((n["excess"] or {}).get(whose), n["digits"]) for n in numbers],
+            "number",
+        )
+        for whose in ("published", "measured")
+    ]
+
+
+def _flips(paper: Paper, found: Mapping[str, Any]) -> list[Flip]:
     """The claims that some reading changes, in the paper's order, with what each makes of them."""
-    changed: dict[str, list[tuple[str, Mapping]]] = {}
+    verdicts: dict[str, list[tuple[str, str]]] = {}
     for reading in found["readings"]:
         for flip in reading["flips"]:
-            changed.setdefault(flip["claim"], []).append((reading["id"], flip))
+            default = (DEFAULT, _verdict(flip["default"]))
+            said = verdicts.setdefault(flip["claim"], [default])
+            said.append((reading["id"], _verdict(flip["reading"])))
     return [
-        {
-            "claim": claim.id,
-            "text": sentence(claim.text),
-            "default": _verdict(changed[claim.id][0][1]["default"]),
-            "readings": [(name, _verdict(flip["reading"])) for name, flip in changed[claim.id]],
-        }
+        Flip(claim.id, sentence(claim.text), verdicts[claim.id])
         for claim in paper.claims
-        if claim.id in changed
+        if claim.id in verdicts
     ]
 
 

@@ -1,204 +1,250 @@
-"""A paper's tables as the report prints them, every number a string."""
+"""A paper's tables as the report prints them."""
 
 from __future__ import annotations
 
 import string
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from refashion.judging.excess import Excess, excess_over_floor
-from refashion.judging.numbers import ComparedMatrix, Comparison, compare_confusion, compare_table
+from refashion.judging.numbers import (
+    ComparedLine,
+    Comparison,
+    Floats,
+    compare,
+    compare_confusion,
+    compare_table,
+)
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
+from refashion.report.compared import compared_columns, where, with_unit
+from refashion.report.table import Cell, Column, Group, Note, Panel, Table, alone
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
     from refashion.judging.levels import PaperLevels
+    from refashion.paper.papers import Paper
+    from refashion.paper.tables import ConfusionMatrix
+    from refashion.paper.tables import Table as PaperTable
     from refashion.results.summary import Summary
 
 
-def tabulate(
-    paper: Any, table: Mapping[str, Any], summaries: Mapping[str, Summary]
-) -> dict[str, Any]:
+def tabulate(paper: Paper, table: PaperTable, summaries: Mapping[str, Summary]) -> Table:
     """A paper's table with its lines, notes and panels; ``summaries`` maps row id to summary.
 
     Settings that all lines share are said once, above it.
     """
     compared = compare_table(paper, table, summaries)
-    printed_in = _tables_of(paper)
-    values = {key: [setting(line.row, key) for line in compared] for key in table.settings}
-    shared = {key for key in values if len(compared) > 1 and len(set(values[key])) == 1}
-    columns = [key for key in table.settings if key not in shared]
-    notes: list[dict[str, str]] = []
-    lines = []
-    for index, line in enumerate(compared):
-        row, summary = line.row, line.summary
-        remarks = []
-        if line.ours:
-            remarks.append(f"Ours, not in the paper: a variant of {row.variant_of}.")
-        if row.note:
-            remarks.append(sentence(row.note))
-        others = [label for label in printed_in.get(row.id, ()) if label != table.label]
-        if others:
-            remarks.append(f"The same runs as in {listed(others)}.")
-        remarks += _fate(summary)
-        mark = ""
-        if remarks:
-            mark = _mark(len(notes))
-            notes.append({"mark": mark, "text": " ".join(remarks)})
-        lines.append(
-            {
-                "row": row.id,
-                "ours": line.ours,
-                "mark": mark,
-                "settings": [values[key][index] for key in columns],
-                "n": str(summary.completed) if summary else NONE,
-                "cells": [_cell(number, summary) for number in line.numbers.values()],
-            }
-        )
+    runs = [line.summary for line in compared]
+    shared, settings = _settings(table, compared)
     published = {key for line in table.lines for key in line.published}
-    if published and any(line.ours for line in compared):
-        text = "The difference of a row that is ours is taken from the number published for the row"
-        notes.append({"mark": "", "text": f"{text} it varies."})
     metrics = [
-        (metric.label + (", %" if metric.unit == "percent" else ""), key in published)
+        _metric(
+            with_unit(metric.label, metric.unit),
+            [line.numbers[key] for line in compared],
+            runs,
+            key in published,
+        )
         for key, metric in table.metrics.items()
     ]
-    return {
-        "anchor": f"{paper.key}-{table.id}",
-        "label": table.label,
-        "caption": sentence(table.caption),
-        "shared": ", ".join(
-            f"{setting_label(key)} {values[key][0]}" for key in table.settings if key in shared
-        ),
-        "lines_are": "Row",
-        "panels": _panels(metrics, [capital(setting_label(key)) for key in columns]),
-        "lines": lines,
-        "notes": notes,
-    }
+    names, notes = _annotate(compared, _tables_of(paper), table.label)
+    if published and any(name.ours for name in names):
+        text = "The difference of a row that is ours is taken from the number published for the row"
+        notes.append(Note(f"{text} it varies."))
+    return Table(
+        f"{paper.key}-{table.id}",
+        _panels(Column("Row", names, "code"), settings, metrics, _completed(runs)),
+        label=table.label,
+        caption=sentence(table.caption),
+        shared=shared,
+        notes=notes,
+    )
 
 
 def tabulate_confusion(
-    paper: Any, matrix: Mapping[str, Any], summaries: Mapping[str, Summary]
-) -> dict[str, Any]:
+    paper: Paper, matrix: ConfusionMatrix, summaries: Mapping[str, Summary]
+) -> Table:
     """What follows from a published confusion matrix, laid out as by :func:`tabulate`."""
     compared = compare_confusion(paper, matrix, summaries)
     row, summary = compared.row, compared.summary
-    undefined = {"published": NONE, "measured": NONE, "difference": NONE}
-    cells = [[_cell(compared.accuracy, summary), undefined]] + [
-        [_cell(number, summary) for number in of_class]
-        for of_class in zip(compared.recall, compared.precision, strict=True)
-    ]
-    n = str(summary.completed) if summary else NONE
-    lines = [
-        {"row": name, "ours": False, "mark": "", "settings": [], "n": n, "cells": pair}
-        for name, pair in zip(("All: accuracy", *CLASS_NAMES), cells, strict=True)
+    names = ["All: accuracy", *CLASS_NAMES]
+    runs = [summary] * len(names)
+    # Beside the accuracy, which stands over the recalls, there is no precision.
+    nothing = compare(None, None, "percent", digits=0)
+    metrics = [
+        _metric("Recall, %", [compared.accuracy, *compared.recall], runs),
+        _metric("Precision, %", [nothing, *compared.precision], runs),
     ]
     remarks = _fate(summary)
-    if compared.difference is not None:
-        remarks.append(_most_different_cell(compared))
-        if any(0 in over.values for over in summary.precision):
+    if compared.measured is not None:
+        remarks.append(_most_different_cell(compared.published, compared.measured))
+        if any(0 in over.values for over in (summary and summary.precision) or ()):
             remarks.append("A class that a run never predicts has precision 0 in that run.")
-    return {
-        "anchor": f"{paper.key}-{compared.place.id}",
-        "label": matrix.label,
-        "caption": f"Accuracy, and recall and precision by class, of row {row.id}, computed from "
+    return Table(
+        f"{paper.key}-{compared.place.id}",
+        _panels(Column("Class", names), None, metrics, _completed(runs)),
+        label=matrix.label,
+        caption=f"Accuracy, and recall and precision by class, of row {row.id}, computed from "
         "the confusion matrix that is printed and from those of our runs.",
-        "shared": "",
-        "lines_are": "Class",
-        "panels": _panels([("Recall, %", True), ("Precision, %", True)], []),
-        "lines": lines,
-        "notes": [{"mark": "", "text": remark} for remark in remarks],
-    }
+        notes=[Note(remark) for remark in remarks],
+    )
 
 
 def tabulate_excess(
-    paper: Any, levels: PaperLevels, summaries: Mapping[str, Summary]
-) -> dict[str, Any]:
+    paper: Paper, levels: PaperLevels, summaries: Mapping[str, Summary]
+) -> Table | None:
     """The errors that have a floor, with it and the excess over it: a panel for every metric.
 
-    ``panels`` is empty where no error of the paper has a floor above zero.
+    None where no error of the paper has a floor above zero.
     """
     panels: dict[str, list[Excess]] = {}
-    for line in excess_over_floor(paper, levels, summaries):
+    lines = excess_over_floor(paper, levels, summaries)
+    for line in lines:
         panels.setdefault(line.column.label, []).append(line)
-    moved = [
-        (line.order_sd, line.column.digits)
-        for lines in panels.values()
-        for line in lines
-        if line.published
-    ]
+    if not panels:
+        return None
+    moved = [(line.order_sd, line.column.digits) for line in lines if line.published]
     most, digits = max(moved, default=(0, 0))
-    return {
-        "anchor": f"{paper.key}-excess",
-        "panels": [_excess_panel(paper, label, lines) for label, lines in panels.items()],
-        "note": "A mean of batches’ means depends on the order of the images if the last batch is "
+    order = (
+        "A mean of batches’ means depends on the order of the images if the last batch is "
         "smaller. Ours is taken in the data set’s order, and so is its floor. The paper’s order is "
         "not known: its floor is the mean over images, which an order moves up or down by about "
         f"{rounded(most, digits)} in the row that it moves most."
-        if most > 0.5 * 10**-digits
-        else "",
-    }
+    )
+    return Table(
+        f"{paper.key}-excess",
+        [_excess_panel(paper, label, of_metric) for label, of_metric in panels.items()],
+        notes=[Note(order)] if most > 0.5 * 10**-digits else [],
+        long=True,
+    )
 
 
-def _excess_panel(paper: Any, label: str, lines: Sequence[Excess]) -> dict[str, Any]:
+# ---- parts of a table ---------------------------------------------------------------------------
+
+
+def _settings(table: PaperTable, compared: Sequence[ComparedLine]) -> tuple[str, Group | None]:
+    """The settings that all lines share, in words, and columns of the others, if there are any."""
+    values = {key: [setting(line.row, key) for line in compared] for key in table.settings}
+    shared = [key for key in values if len(compared) > 1 and len(set(values[key])) == 1]
+    columns = [
+        Column(capital(setting_label(key)), values[key]) for key in values if key not in shared
+    ]
+    said = ", ".join(f"{setting_label(key)} {values[key][0]}" for key in shared)
+    return said, Group(columns) if columns else None
+
+
+def _metric(
+    label: str,
+    numbers: Sequence[Comparison],
+    summaries: Sequence[Summary | None],
+    published: bool = True,
+) -> Group:
+    """A metric's columns, of numbers with their rows' summaries; what is not published has one."""
+    measured = [
+        _measured(number, summary) for number, summary in zip(numbers, summaries, strict=True)
+    ]
+    if not published:
+        return Group([Column(label, measured, "measured")])
+    was_published, _, apart = compared_columns(numbers)
+    return Group([was_published, Column("Measured", measured, "measured"), apart], label)
+
+
+def _measured(number: Comparison, summary: Summary | None) -> str:
+    if summary is None:
+        return "not run"
+    return number.as_measured if summary.completed else "diverged"
+
+
+def _completed(summaries: Sequence[Summary | None]) -> Group:
+    """The column of how many runs are in the means."""
+    counts = [str(summary.completed) if summary else NONE for summary in summaries]
+    return Group([Column("n", counts, "number")])
+
+
+def _panels(
+    names: Column, settings: Group | None, metrics: Sequence[Group], runs: Group
+) -> list[Panel]:
+    """Metrics in panels that fill the width of a page each, between ``names`` and ``runs``.
+
+    The first panel has the rows' settings too, further ones are set below it.
+    """
+    room = 4 if settings is None or len(settings.columns) <= 4 else 2
+    panels: list[list[Group]] = [[settings] if settings else []]
+    for metric in metrics:
+        # A number with its spread is half as wide as with the published one and the difference.
+        width = 2 if metric.title else 1
+        if room < width:
+            panels.append([])
+            room = 4
+        panels[-1].append(metric)
+        room -= width
+    return [
+        Panel([Group([names]), *groups, runs], narrow=settings not in groups) for groups in panels
+    ]
+
+
+def _excess_panel(paper: Paper, label: str, lines: Sequence[Excess]) -> Panel:
     """One metric's lines, with a group of columns for ``published`` if any of them is."""
-    groups = [whose for whose in ("published", "measured") if any(line.of(whose) for line in lines)]
-    return {
-        "label": label,
-        "groups": [capital(whose) for whose in groups],
-        "lines": [
-            {
-                "row": line.row,
-                "ours": line.ours,
-                "table": line.table.label,
-                "anchor": f"{paper.key}-{line.table.id}",
-                "numbers": [
-                    [
-                        rounded(getattr(line.of(whose), name, None), line.column.digits)
-                        for name in ("error", "floor", "excess")
-                    ]
-                    for whose in groups
-                ],
-            }
-            for line in lines
-        ],
-    }
+
+    def column(whose: str, name: str, kind: str) -> Column:
+        cells = [rounded(getattr(line.of(whose), name, None), line.column.digits) for line in lines]
+        return Column(capital(name), cells, kind)
+
+    kinds = {"error": "number", "floor": "number", "excess": "measured"}
+    return Panel(
+        [
+            *alone(
+                Column(label, [Cell(line.row, ours=line.ours) for line in lines], "code"),
+                Column("In", [where(paper, line.table) for line in lines]),
+            ),
+            *(
+                Group([column(whose, name, kind) for name, kind in kinds.items()], capital(whose))
+                for whose in ("published", "measured")
+                if any(line.of(whose) for line in lines)
+            ),
+        ]
+    )
 
 
-def _tables_of(paper: Any) -> dict[str, list[str]]:
+# ---- remarks ------------------------------------------------------------------------------------
+
+
+def _annotate(
+    compared: Sequence[ComparedLine], printed_in: Mapping[str, list[str]], label: str
+) -> tuple[list[Cell], list[Note]]:
+    """The lines' heads, and a note on each that there is something to say of."""
+    names: list[Cell] = []
+    notes: list[Note] = []
+    for line in compared:
+        said, mark = _remarks(line, printed_in, label), ""
+        if said:
+            mark = _mark(len(notes))
+            notes.append(Note(said, mark))
+        names.append(Cell(line.row.id, ours=line.ours, mark=mark))
+    return names, notes
+
+
+def _remarks(line: ComparedLine, printed_in: Mapping[str, list[str]], label: str) -> str:
+    """What a reader should know of a line of the table with this ``label``."""
+    row, remarks = line.row, []
+    if line.ours:
+        remarks.append(f"Ours, not in the paper: a variant of {row.variant_of}.")
+    if row.note:
+        remarks.append(sentence(row.note))
+    if others := [other for other in printed_in.get(row.id, ()) if other != label]:
+        remarks.append(f"The same runs as in {listed(others)}.")
+    return " ".join([*remarks, *_fate(line.summary)])
+
+
+def _tables_of(paper: Paper) -> dict[str, list[str]]:
     """Row id to the labels of all tables that print it."""
     tables: dict[str, list[str]] = {}
     for table in paper.tables:
         for line in table.lines:
             tables.setdefault(paper.row(line.row).id, []).append(table.label)
     return tables
-
-
-def _most_different_cell(compared: ComparedMatrix) -> str:
-    """The confusion whose count is furthest from the published one."""
-    off_diagonal = np.where(np.eye(10, dtype=bool), 0, compared.difference)
-    true, predicted = np.unravel_index(np.abs(off_diagonal).argmax(), off_diagonal.shape)
-    published, measured = (of[true, predicted] for of in (compared.published, compared.measured))
-    return (
-        f"The confusion that differs most is that of {CLASS_NAMES[true]} taken for "
-        f"{CLASS_NAMES[predicted]}: {published:.0f} images published, {measured:.1f} measured."
-    )
-
-
-def _cell(compared: Comparison, summary: Summary | None) -> dict[str, str]:
-    measured = compared.as_measured
-    if summary is None:
-        measured = "not run"
-    elif not summary.completed:
-        measured = "diverged"
-    return {
-        "published": compared.as_printed,
-        "measured": measured,
-        "difference": compared.off,
-    }
 
 
 def _fate(summary: Summary | None) -> list[str]:
@@ -217,27 +263,15 @@ def _fate(summary: Summary | None) -> list[str]:
     return said
 
 
-def _panels(metrics: Sequence[tuple[str, bool]], settings: list[str]) -> list[dict[str, Any]]:
-    """Metrics, as (label, whether published), in groups that fill the width of a page each.
-
-    The first group is set beside the rows' settings, further ones below it, as panels of one
-    table. A metric that is published has three columns, and any other the measured one alone;
-    ``columns`` says which of the panel's they are, counted from 1.
-    """
-    panels: list[dict[str, Any]] = []
-    room = column = 0
-    for index, (label, published) in enumerate(metrics):
-        # A number with its spread is half as wide as with the published one and the difference.
-        needed, columns = (2, 3) if published else (1, 1)
-        if not panels or room < needed:
-            beside = [] if panels else settings
-            panels.append({"settings": beside, "metrics": [], "published": False})
-            room, column = (4 if len(beside) <= 4 else 2), 2 + len(beside)
-        metric = {"index": index, "label": label, "published": published}
-        panels[-1]["metrics"].append(metric | {"columns": f"{column}-{column + columns - 1}"})
-        panels[-1]["published"] |= published
-        room, column = room - needed, column + columns
-    return panels
+def _most_different_cell(published: Floats, measured: Floats) -> str:
+    """The confusion whose count is furthest from the published one."""
+    off_diagonal = np.where(np.eye(10, dtype=bool), 0, measured - published)
+    cell = true, predicted = np.unravel_index(np.abs(off_diagonal).argmax(), (10, 10))
+    return (
+        f"The confusion that differs most is that of {CLASS_NAMES[true]} taken for "
+        f"{CLASS_NAMES[predicted]}: {published[cell]:.0f} images published, "
+        f"{measured[cell]:.1f} measured."
+    )
 
 
 def _mark(index: int) -> str:
