@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,9 +198,10 @@ def _finding(paper: Any, finding: findings.Finding) -> dict[str, Any]:
 
 
 def _claims(paper: Any, summaries: Mapping[str, Summary], results_root: Path) -> dict[str, Any]:
-    judged = verdicts.load(paper, results_root)
-    for result in judged.values():
-        result["note"] = " ".join([result["note"], *_collapses(result, summaries)]).strip()
+    judged = {
+        id: replace(result, note=" ".join([result.note, *_collapses(result, summaries)]).strip())
+        for id, result in verdicts.load(paper, results_root).items()
+    }
     return {
         "claims": [
             present(claim, judged[claim.id]) | {"anchor": f"{paper.key}-{claim.id}"}
@@ -209,11 +211,9 @@ def _claims(paper: Any, summaries: Mapping[str, Summary], results_root: Path) ->
     }
 
 
-def _collapses(result: Mapping[str, Any], summaries: Mapping[str, Summary]) -> list[str]:
+def _collapses(result: verdicts.ClaimResult, summaries: Mapping[str, Summary]) -> list[str]:
     """Which of the runs that a claim was tested on collapsed."""
-    tests = [part["test"] for part in result["parts"]]
-    named = {row for test in tests for row in (*test.get("rows", ()), *test.get("among", ()))}
-    named |= {test["row"] for test in tests if "row" in test}
+    named = {row for part in result.parts for row in part.rows}
     together: dict[tuple[int, ...], list[str]] = {}
     for row, summary in summaries.items():
         if row in named and (collapsed := summary.collapsed):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
+from refashion.judging.claims.verdicts import ClaimVerdict
 from refashion.judging.numbers import Comparison, NumberVerdict
 from refashion.paper.studies import DEFAULT, Reading, Study, needed_rows
-from refashion.report.claims import SIGNS
 from refashion.report.page import BANNER, KINDS, drawn, how_it_was_run, seeds_run
 from refashion.results.summary import Statistics, load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
@@ -210,7 +210,7 @@ def _untested(found: Mapping[str, Any]) -> list[str]:
 
 def _verdict(judged: Mapping[str, Any]) -> str:
     """``? undecided, 0 of 1 seed for it``"""
-    said = f"{SIGNS[judged['verdict']]} {judged['verdict']}"
+    said = f"{ClaimVerdict(judged['verdict']).sign} {judged['verdict']}"
     if not judged["seeds"]:
         return said
     return f"{said}, {len(judged['holds_in'])} of {count(len(judged['seeds']), 'seed')} for it"

@@ -17,9 +17,7 @@ STEP = 0.13  # inches from a line to the next
 SPAN = 3  # margins: the axis goes at least this far
 
 
-def draw(
-    paper: str, numbers: Sequence[Number], scale: str, out_svg: Path, out_pdf: Path
-) -> None:
+def draw(paper: str, numbers: Sequence[Number], scale: str, out_svg: Path, out_pdf: Path) -> None:
     """Draw a paper's ``numbers``, from :func:`refashion.judging.numbers.published_numbers`."""
     write(lambda: strips(numbers), f"{paper}-verdicts", scale, (out_svg, out_pdf))
 
