@@ -576,7 +576,7 @@ def write_results(
     write_diagnosis(paper, results_root, seeds)
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)
-    judged.write_text(json.dumps(evaluate(paper, results_root, seeds, levels(paper).measured)))
+    write_record(evaluate(paper, results_root, seeds, levels(paper).measured), judged)
     summaries = load_summaries(paper, results_root)
     if numbers := evidence.published_numbers(paper, summaries, margins()):
         stem = results_root / "figures" / f"{paper.key}-verdicts"

@@ -1,26 +1,30 @@
 """Claims: every form on hand-made runs, verdicts over seeds, and what all forms must keep to."""
 
+import inspect
 import json
 import math
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic
-import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from refashion.errors import UserError
-from refashion.judging.claims import forms
+from pydantic import TypeAdapter
+from refashion.errors import NotTestedError, UserError
+from refashion.imports import PACKAGE, closure
 from refashion.judging.claims import verdicts as claims
-from refashion.judging.claims.forms import effects
+from refashion.judging.claims.case import OneSeed
+from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict, PartResult
 from refashion.judging.statistics import mean_interval
-from refashion.paper import claim_words as words
-from refashion.paper import claims as checks
 from refashion.paper import papers
-from refashion.paper.images import CLASS_NAMES
-from refashion.report.claims import SIGNS, count_verdicts, present
-from refashion.results.run import NotTestedError, Run, read_runs
+from refashion.paper.claims.forms import FORMS
+from refashion.paper.claims.measures import MEASURES
+from refashion.paper.claims.part import Measured, Part
+from refashion.paper.metric import CURVES
+from refashion.report.claims import count_verdicts, present
+from refashion.results.run import Run, read_runs
 
 ROOT = Path(__file__).parents[2]
 PAPERS = sorted((ROOT / "workflow/papers").glob("*.yaml"))
@@ -54,8 +58,9 @@ def run(row="a", status="completed", confusion=None, outputs=None, epochs=None, 
 
 def paper_of(*parts, **keys):
     """A paper with rows a to d, which have all that these parts of its claim's test ask for."""
-    metrics = {metric for part in parts for metric in checks.metrics_of(part)}
-    classified = {part["form"] for part in parts} & set(checks.OF_CLASSES) or any(
+    metrics = {metric for part in parts for metric in np.atleast_1d(part.get("metric", []))}
+    of_classes = {"best_recalled", "worst_recalled", "taken_for", "largest_confusions"}
+    classified = {part["form"] for part in parts} & of_classes or any(
         "accuracy" in metric or metric in ("recall", "errors_within") for metric in metrics
     )
     architecture, other = (
@@ -71,9 +76,13 @@ def paper_of(*parts, **keys):
     return synthetic.load(synthetic.made(rows, defaults=synthetic.DEFAULTS | usual, claims=[claim]))
 
 
-def loaded(part):
+def loaded(part) -> Part:
     """A part of a claim's test as it comes out of a paper's file."""
-    return paper_of(part).claims[0]["test"][0]
+    return paper_of(part).claims[0].test[0]
+
+
+def effects(part: Part, runs, levels=None) -> dict[str, float]:
+    return part.tested(OneSeed(runs, levels))
 
 
 def losses(**values) -> dict[str, Run]:
@@ -369,7 +378,7 @@ def test_an_effect_is_judged_by_its_interval(values, verdict):
     assert claims.judge(values) == verdict
 
 
-YES, NO, OPEN, UNTESTED = claims.VERDICTS
+YES, NO, OPEN, UNTESTED = ClaimVerdict
 
 
 @pytest.mark.parametrize(
@@ -404,12 +413,13 @@ def test_seeds_are_pairs_and_the_least_effect_decides():
         1: losses(a=5.0, b=6.01, c=5.1),  # far from the other seed, and the differences are not
     }
     result = evaluated([BEST], runs)
-    (part,) = result["parts"]
-    assert result["verdict"] == part["verdict"] == "holds"
-    assert result["holds_in"] == result["seeds"] == [0, 1]
-    assert part["effects"] == {"b": pytest.approx([1, 1.01]), "c": pytest.approx([0.1, 0.1])}
-    assert part["decides"] == "c" and part["interval"] == pytest.approx([0.1, 0.1])
-    assert json.loads(json.dumps(result)) == result
+    (part,) = result.parts
+    assert result.verdict == part.verdict == "holds"
+    assert result.holds_in == result.seeds == (0, 1)
+    assert part.effects == {"b": pytest.approx([1, 1.01]), "c": pytest.approx([0.1, 0.1])}
+    assert part.decides == "c" and part.interval == pytest.approx([0.1, 0.1])
+    plain = json.loads(json.dumps(asdict(result)))
+    assert TypeAdapter(ClaimResult).validate_python(plain) == result
 
 
 def test_what_decides_bears_out_the_verdict():
@@ -418,25 +428,25 @@ def test_what_decides_bears_out_the_verdict():
         seed: losses(a=0.0, b=b, c=c)
         for seed, (b, c) in enumerate([(-9, -1), (5, -1.1), (-8, -1.2)])
     }
-    (part,) = evaluated([BEST], runs)["parts"]
-    assert (part["verdict"], part["decides"]) == ("does not hold", "c")
-    assert part["interval"][1] < 0
-    (part,) = evaluated([BEST | {"not": True}], runs)["parts"]
-    assert (part["verdict"], part["decides"]) == ("holds", "c")
-    assert part["interval"][0] > 0 and part["holds_in"] == [0, 1, 2]
+    (part,) = evaluated([BEST], runs).parts
+    assert (part.verdict, part.decides) == ("does not hold", "c")
+    assert part.interval[1] < 0
+    (part,) = evaluated([BEST | {"not": True}], runs).parts
+    assert (part.verdict, part.decides) == ("holds", "c")
+    assert part.interval[0] > 0 and part.holds_in == (0, 1, 2)
 
 
 def test_one_seed_decides_nothing_and_is_counted():
     result = evaluated([BEST], {4: losses(a=1, b=2, c=3)})
-    assert (result["verdict"], result["note"]) == ("undecided", "One seed was run.")
-    assert (result["seeds"], result["holds_in"]) == ([4], [4])
-    assert result["parts"][0]["interval"] is None
+    assert (result.verdict, result.note) == ("undecided", "One seed was run.")
+    assert (result.seeds, result.holds_in) == ((4,), (4,))
+    assert result.parts[0].interval is None
 
 
 def test_seeds_that_differ_leave_it_undecided():
     runs = {0: losses(a=1, b=2, c=3), 1: losses(a=3, b=2, c=1), 2: losses(a=1, b=3, c=2)}
     result = evaluated([BEST], runs)
-    assert (result["verdict"], result["holds_in"]) == ("undecided", [0, 2])
+    assert (result.verdict, result.holds_in) == ("undecided", (0, 2))
 
 
 def test_a_row_that_diverged_or_was_not_run_leaves_its_seed_out():
@@ -446,17 +456,17 @@ def test_a_row_that_diverged_or_was_not_run_leaves_its_seed_out():
         2: losses(a=1, b=2.1, c=3),
     }
     result = evaluated([BEST], runs)
-    assert (result["verdict"], result["seeds"]) == ("holds", [0, 2])
-    assert result["note"] == "c diverged (seed 1)."
+    assert (result.verdict, result.seeds) == ("holds", (0, 2))
+    assert result.note == "c diverged (seed 1)."
     result = evaluated([BEST], {seed: losses(a=1, b=2) for seed in (0, 1)})
-    assert (result["verdict"], result["note"]) == ("not tested", "c was not run.")
-    assert result["parts"][0]["mean"] is None
+    assert (result.verdict, result.note) == ("not tested", "c was not run.")
+    assert result.parts[0].mean is None
 
 
 def test_a_seed_that_alone_can_be_tested_is_named():
     runs = {0: losses(a=1, b=2, c=3), 1: losses(a=1, b=2) | {"c": run("c", status="diverged")}}
     result = evaluated([BEST], runs)
-    assert result["note"] == "c diverged (seed 1). Seed 0 alone can be tested."
+    assert result.note == "c diverged (seed 1). Seed 0 alone can be tested."
 
 
 def test_parts_are_judged_on_the_seeds_that_all_of_them_have():
@@ -464,10 +474,10 @@ def test_parts_are_judged_on_the_seeds_that_all_of_them_have():
     gone = {row: run(row, status="diverged") for row in ("b", "c")}
     every = losses(a=1, b=2, c=3)
     result = evaluated(parts, {0: every | {"b": gone["b"]}, 1: every, 2: every | {"c": gone["c"]}})
-    assert [part["seeds"] for part in result["parts"]] == [[1], [1]]
-    assert (result["verdict"], result["seeds"], result["holds_in"]) == ("undecided", [1], [1])
+    assert [part.seeds for part in result.parts] == [(1,), (1,)]
+    assert (result.verdict, result.seeds, result.holds_in) == ("undecided", (1,), (1,))
     result = evaluated(parts, {0: every | {"b": gone["b"]}, 2: every | {"c": gone["c"]}})
-    assert (result["verdict"], result["seeds"]) == ("not tested", [])
+    assert (result.verdict, result.seeds) == ("not tested", ())
 
 
 def test_of_an_undecided_part_that_is_shown_which_fails_most_often():
@@ -475,9 +485,9 @@ def test_of_an_undecided_part_that_is_shown_which_fails_most_often():
         seed: losses(a=0.0, b=b, c=c)
         for seed, (b, c) in enumerate([(0.03, -0.001), (0.1, 0.0005), (0.03, -0.0005)])
     }
-    (part,) = evaluated([BEST], runs)["parts"]
-    assert (part["verdict"], part["decides"]) == ("undecided", "c")
-    assert part["holds_in"] == [1]
+    (part,) = evaluated([BEST], runs).parts
+    assert (part.verdict, part.decides) == ("undecided", "c")
+    assert part.holds_in == (1,)
 
 
 def test_of_an_undecided_part_none_is_shown_that_is_decided():
@@ -486,26 +496,26 @@ def test_of_an_undecided_part_none_is_shown_that_is_decided():
         seed: losses(a=0.0, b=b, c=c)
         for seed, (b, c) in enumerate([(0.001, 0.05), (0.0011, 0.2), (0.0009, 0.01)])
     }
-    (part,) = evaluated([BEST], runs)["parts"]
-    assert (part["verdict"], part["decides"]) == ("undecided", "c")
-    assert part["interval"][0] < 0 < part["interval"][1]
+    (part,) = evaluated([BEST], runs).parts
+    assert (part.verdict, part.decides) == ("undecided", "c")
+    assert part.interval[0] < 0 < part.interval[1]
 
 
 def test_losses_that_differ_by_rounding_alone_are_the_same():
     runs = {seed: losses(a=0.6791, b=0.6791 + 3e-8, c=0.7) for seed in range(3)}
     result = evaluated([BEST], runs)
-    assert (result["verdict"], result["holds_in"]) == ("undecided", [])
+    assert (result.verdict, result.holds_in) == ("undecided", ())
 
 
 def test_a_diverged_run_fails_as_far_as_the_furthest_that_was_measured():
     fails = {"form": "fails", "rows": ["a"], "level": 1.0} | LOSS
     runs = {0: {"a": run("a", status="diverged")}, 1: losses(a=1.02), 2: losses(a=1.03)}
-    (part,) = evaluated([fails], runs)["parts"]
-    assert part["effects"] == {"a": pytest.approx([0.03, 0.02, 0.03])}
-    assert part["verdict"] == "holds"
-    assert part["note"] == "a diverged (seed 0): as far off as any other run."
-    (part,) = evaluated([fails], dict.fromkeys(range(2), runs[0]))["parts"]
-    assert (part["verdict"], part["effects"]) == ("holds", {"a": [1.0, 1.0]})
+    (part,) = evaluated([fails], runs).parts
+    assert part.effects == {"a": pytest.approx([0.03, 0.02, 0.03])}
+    assert part.verdict == "holds"
+    assert part.note == "a diverged (seed 0): as far off as any other run."
+    (part,) = evaluated([fails], dict.fromkeys(range(2), runs[0])).parts
+    assert (part.verdict, part.effects) == ("holds", {"a": (1.0, 1.0)})
 
 
 def test_several_metrics_are_several_parts():
@@ -516,22 +526,22 @@ def test_several_metrics_are_several_parts():
     }
     test = [BEST | {"metric": ["val_loss", "val_accuracy"]}]
     result = evaluated(test, runs)
-    assert [part["verdict"] for part in result["parts"]] == ["holds", "does not hold"]
-    assert (result["verdict"], result["holds_in"]) == ("does not hold", [])
+    assert [part.verdict for part in result.parts] == ["holds", "does not hold"]
+    assert (result.verdict, result.holds_in) == ("does not hold", ())
 
 
 def test_at_least_one_of_two_parts_may_be_enough():
     runs = {seed: losses(a=1, b=2, c=0) for seed in (0, 1)}
     parts = [BEST | {"among": [row]} for row in ("b", "c")]
-    assert evaluated(parts, runs)["verdict"] == "does not hold"
+    assert evaluated(parts, runs).verdict == "does not hold"
     result = evaluated(parts, runs, needs=1)
-    assert (result["verdict"], result["holds_in"]) == ("holds", [0, 1])
+    assert (result.verdict, result.holds_in) == ("holds", (0, 1))
 
 
 def test_without_a_test_a_claim_says_why():
-    assert evaluated([], {}, untestable="A judgement.")["note"] == "A judgement."
+    assert evaluated([], {}, untestable="A judgement.").note == "A judgement."
     result = evaluated([], {})
-    assert (result["verdict"], result["note"]) == ("not tested", "No test of it is written.")
+    assert (result.verdict, result.note) == ("not tested", "No test of it is written.")
 
 
 # ---- what holds for all numbers -----------------------------------------------------------------
@@ -600,12 +610,12 @@ def test_the_order_of_seeds_changes_no_verdict(seeds, random):
     shuffled = random.sample(runs, len(runs))
     first, second = (evaluated([BEST], dict(enumerate(each))) for each in (runs, shuffled))
     # An interval that ends at 0 may be on either side of it, by the rounding of a sum.
-    assume(all(abs(end) > 1e-9 for end in first["parts"][0]["interval"] or ()))
-    assert first["verdict"] == second["verdict"]
-    assert len(first["holds_in"]) == len(second["holds_in"])
+    assume(all(abs(end) > 1e-9 for end in first.parts[0].interval or ()))
+    assert first.verdict == second.verdict
+    assert len(first.holds_in) == len(second.holds_in)
 
 
-@given(st.lists(st.sampled_from(claims.VERDICTS), min_size=1, max_size=5))
+@given(st.lists(st.sampled_from(ClaimVerdict), min_size=1, max_size=5))
 def test_needing_more_parts_is_never_easier(verdicts):
     rank = [NO, UNTESTED, OPEN, YES]
     given_by_needs = [claims.combine(verdicts, needs) for needs in range(1, len(verdicts) + 1)]
@@ -616,14 +626,40 @@ def test_needing_more_parts_is_never_easier(verdicts):
 # ---- the papers' claims -------------------------------------------------------------------------
 
 
-def test_schema_checks_forms_and_words_know_the_same_names():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/paper.schema.yaml").read_text())
-    part = schema["$defs"]["part"]["properties"]
-    assert set(part["form"]["enum"]) == set(checks.FORMS) == set(forms.FORMS)
-    others = schema["$defs"]["measure"]["anyOf"][1]["enum"]
-    assert set(others) == set(checks.METRICS) == set(forms.OTHER_METRICS)
-    assert tuple(schema["$defs"]["class"]["enum"]) == CLASS_NAMES
-    assert set(SIGNS) == set(claims.VERDICTS)
+def told(name: str, keys: list[str], optional: list[str], kind: type) -> str:
+    """A line of a table in the papers' README."""
+    said = [", ".join(key if key == "metric" else f"`{key.rstrip('_')}`" for key in keys)]
+    said += [", ".join(f"`{key}`" for key in optional)] if optional else []
+    meaning = inspect.getdoc(kind).splitlines()[0].replace("``", "`")
+    return f"| `{name}` | {'; '.join(said)} | {meaning} |"
+
+
+def test_the_readme_tells_every_form_and_metric_with_its_keys():
+    lines = []
+    for name, form in FORMS.items():
+        own = {key: field for key, field in form.model_fields.items() if key not in ("form", "no")}
+        needed = [key for key, field in own.items() if field.is_required()]
+        beside_metric = Measured.model_fields if issubclass(form, Measured) else ()
+        lines.append(
+            told(name, needed, [k for k in own if k not in (*needed, *beside_metric)], form)
+        )
+    for name, kind in MEASURES.items():
+        if name not in CURVES:
+            own = [field for field in fields(kind) if field.name != "metric"]
+            needed = [field.name for field in own if field.default is MISSING]
+            lines.append(told(name, needed, [f.name for f in own if f.name not in needed], kind))
+    readme = (ROOT / "workflow/papers/README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line not in readme] == []
+
+
+def test_a_form_is_an_input_of_whatever_tests_claims():
+    files = {str(file.relative_to(PACKAGE)) for file in closure("judging.claims.verdicts")}
+    assert {f"paper/claims/{name}.py" for name in ("forms", "measures", "part")} <= files
+
+
+def test_every_form_is_tried():
+    classes = {"best_recalled", "worst_recalled", "taken_for"}  # in a test of their own
+    assert set(FORMS) == {part["form"] for part, _, _ in CASES} | classes
 
 
 @pytest.mark.parametrize("file", PAPERS, ids=[file.stem for file in PAPERS])
@@ -631,7 +667,7 @@ def test_every_claim_is_tested_and_described(file):
     paper = papers.load_paper(file)
     for claim in paper.claims:
         result = claims.evaluate_claim(claim, paper, {0: {}})
-        assert result["parts"] and result["verdict"] == "not tested"
+        assert result.parts and result.verdict == "not tested"
         shown = present(claim, result)
         assert all(
             part["tested"].endswith(".") and part["effect"] == "–" for part in shown["parts"]
@@ -708,7 +744,7 @@ def test_every_claim_is_tested_and_described(file):
     ],
 )
 def test_a_part_is_said_in_words(part, said):
-    assert words.describe(loaded(part)) == said
+    assert loaded(part).sentence() == said
 
 
 @pytest.mark.parametrize(
@@ -725,15 +761,16 @@ def test_a_part_is_said_in_words(part, said):
     ],
 )
 def test_an_effect_is_shown_with_its_interval_unit_and_name(changes, shown):
-    part = {"test": {}, "tested": "So.", "verdict": "holds", "unit": "loss", "decides": "b"}
-    part |= {"mean": 0.0123, "interval": [0.0011, 0.0235], "effects": {"b": []}} | changes
-    result = {"verdict": "holds", "seeds": [], "holds_in": [], "note": "", "needs": 1}
-    (presented,) = present(paper_of().claims[0], result | {"parts": [part]})["parts"]
+    part = {"test": {}, "tested": "So.", "verdict": YES, "note": "", "unit": "loss"}
+    part |= {"seeds": (), "holds_in": (), "decides": "b", "sd": None, "n": 0, "values": ()}
+    part |= {"mean": 0.0123, "interval": (0.0011, 0.0235), "effects": {"b": ()}} | changes
+    result = ClaimResult("made-P01", YES, "", needs=1, parts=(PartResult(**part),))
+    (presented,) = present(paper_of().claims[0], result)["parts"]
     assert presented["effect"] == shown
 
 
 def test_verdicts_are_counted_in_words():
-    results = [{"verdict": verdict} for verdict in (YES, NO, NO, OPEN, UNTESTED, UNTESTED)]
+    results = [ClaimResult("m", each, "") for each in (YES, NO, NO, OPEN, UNTESTED, UNTESTED)]
     assert count_verdicts(results) == (
         "Of 6 claims: 1 holds, 2 do not hold, 1 is undecided and 2 are not tested."
     )

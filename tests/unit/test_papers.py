@@ -706,7 +706,13 @@ REFUSED = [
         "'loss' does not fit epoch; allowed: epochs",
     ),
     # claims
-    (claim(BEST | {"form": "bset"}), "claims[0].test[0].form", "'bset' is not one of best, worst"),
+    (
+        claim(BEST | {"form": "bset"}),
+        "claims[0].test[0].form",
+        "'bset' is no form; did you mean 'best'? allowed: best, worst, ranked",
+    ),
+    (claim({"row": "t5-base"}), "claims[0].test[0].form", "is missing; needed here: form"),
+    (claim("best"), "claims[0].test[0]", "'best' is not a mapping of keys to values"),
     (
         claim(BEST | {"rwo": "m"}),
         "claims[0].test[0].rwo",
@@ -727,17 +733,22 @@ REFUSED = [
     (
         claim({"form": "best"}),
         "claims[0].test[0].row",
-        "is missing; needed here: row, among, metric",
+        "is missing; needed here: form, row, among, metric",
     ),
     (
         claim(BEST | {"level": 0}),
         "claims[0].test[0].level",
-        "0 does nothing here; allowed: among, at, factor, form, margin, metric",
+        "'level' is no key here; allowed: form, not, row, among, metric, at, minus",
+    ),
+    (
+        claim(BEST | {"class": "Bag"}),
+        "claims[0].test[0].class",
+        "'Bag' does nothing beside val_loss; allowed: at, minus, since, relative",
     ),
     (
         claim(BEST | {"metric": "recall"}),
         "claims[0].test[0].class",
-        "is missing; needed here: row, among, metric, class",
+        "is missing; needed here: form, row, among, metric, class",
     ),
     (
         claim(BEST | {"row": "t5-bas"}),
@@ -814,12 +825,12 @@ REFUSED = [
     (
         claim({"form": "alike", "rows": ["t5-base", "t5-sgd"], "level": "zero"} | LOWEST),
         "claims[0].test[0].level",
-        "'zero' is no width of a range; allowed: a number",
+        "'zero' is not a number, the width of a range",
     ),
     (
         claim({"form": "ranked", "rows": ["t5-base"]} | LOWEST),
         "claims[0].test[0].rows",
-        "['t5-base'] has one row; allowed: two or more",
+        "['t5-base'] is not a list of two rows or more",
     ),
     (
         claim(CLASSES | {"rows": ["t5-base"]}),
@@ -844,13 +855,13 @@ REFUSED = [
     (
         claim({key: CONFUSIONS[key] for key in ("form", "rows", "sets")}),
         "claims[0].test[0].count",
-        "is missing; needed here: rows, sets, count",
+        "is missing; needed here: form, rows, sets, count",
     ),
     (claim(CONFUSIONS), "claims[0].why", "is missing; needed here, beside a threshold: count"),
     (
         claim({"form": "falls", "rows": ["t5-base"], "metric": "epoch", "epochs": [1, 2]}),
         "claims[0].test[0].metric",
-        "epoch has no value in every epoch",
+        "'epoch' is not a loss or an accuracy, which has a value in every epoch",
     ),
     (claim(BEST, needs=1), "claims[0].needs", "1 of 1 parts; allowed: fewer than there are"),
     (

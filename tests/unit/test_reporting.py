@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import synthetic
 from refashion import text as wording
 from refashion.errors import UserError
+from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict, PartResult
 from refashion.paper.across import Said, Statement
 from refashion.paper.settings import setting
 from refashion.report import latex
@@ -362,12 +364,15 @@ def test_captions_count_the_runs_that_were_completed():
 
 
 def test_a_claim_names_the_runs_that_collapsed():
-    parts = [{"test": {"row": "a", "among": ["b", "c"]}}, {"test": {"rows": ["d"]}}]
+    tests = [{"row": "a", "among": ["b", "c"]}, {"rows": ["d"]}]
+    keys = {field.name: None for field in fields(PartResult)}
+    parts = tuple(PartResult(**keys | {"test": test}) for test in tests)
+    result = ClaimResult("m", ClaimVerdict.HOLDS, "", parts=parts)
     seeds = {"a": [], "b": [0, 2], "c": [1], "d": [0, 2], "e": [0]}
     summaries = {
         row: synthetic.known_summary(collapsed=tuple(collapsed)) for row, collapsed in seeds.items()
     }
-    assert collapses({"parts": parts}, summaries) == [
+    assert collapses(result, summaries) == [
         "b and d collapsed (seed 0 and 2).",
         "c collapsed (seed 1).",
     ]

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from pydantic_core import to_jsonable_python
 from refashion.errors import UserError
 from refashion.judging import numbers as evidence
-from refashion.judging.claims import verdicts
+from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
 from refashion.judging.diagnosis.findings import Finding
 from refashion.judging.numbers import NumberVerdict
 from refashion.judging.scorecard import (
@@ -77,7 +77,7 @@ def test_a_grade_keeps_every_verdict_with_what_it_is_about():
     number = evidence.Number(
         **vars(compared), row=paper.row("h64"), place=place, column=column, margin=0.003
     )
-    claim = {"id": "c-P01", "verdict": "holds", "seeds": [0, 1], "holds_in": [1], "parts": []}
+    claim = ClaimResult("c-P01", ClaimVerdict.HOLDS, "", seeds=(0, 1), holds_in=(1,))
     finding = Finding("trivial", ["r1"], ["It is."], "So it is.", ["t1"], ["val_loss"])
     assert to_jsonable_python(grade([number], [claim], [finding])) == {
         "numbers": [
@@ -122,7 +122,7 @@ def test_counts_are_per_paper_and_in_all(card):
     st.lists(
         st.tuples(
             st.lists(st.sampled_from(evidence.NumberVerdict)),
-            st.lists(st.sampled_from(verdicts.VERDICTS)),
+            st.lists(st.sampled_from(ClaimVerdict)),
             st.integers(0, 5),
         ),
         min_size=1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refashion.errors import UserError
 from refashion.judging import studies as comparison
-from refashion.judging.studies import Measured, closest, compare, distances, flips, identity
+from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
+from refashion.judging.studies import (
+    Closest,
+    Distance,
+    Fate,
+    Flip,
+    Measured,
+    Outcome,
+    ReadingResult,
+    ReadNumber,
+    StudyResult,
+    closest,
+    compare,
+    distances,
+    flips,
+)
 from refashion.paper import papers
 from refashion.paper import studies as readings
 from refashion.paper.spec import Encoder
@@ -390,7 +406,7 @@ REFUSED = [
     ),
     (
         reading("measure", value={"val_los": "val_loss"}, study=1),
-        "studies[1].readings[0].measure",
+        "studies[1].readings[0].measure.val_los",
         "'val_los' is not the name of a metric, or one of best",
     ),
     (
@@ -507,8 +523,15 @@ SEED_0 = {
 }
 
 
-def by_id(compared: dict) -> dict[str, dict]:
-    return {reading["id"]: reading for reading in compared["readings"]}
+def by_id(compared: StudyResult) -> dict[str, ReadingResult]:
+    return {reading.id: reading for reading in compared.readings}
+
+
+def number(row: str, difference: float | None, **keys) -> ReadNumber:
+    """A published number, measured so far from what is printed."""
+    usual = dict.fromkeys(field.name for field in fields(ReadNumber)) | {"row": row}
+    kind = {"task": "reconstruction", "unit": "loss", "digits": 4, "table": "T", "label": "E"}
+    return ReadNumber(**usual | kind | {"difference": difference} | keys)
 
 
 def test_every_published_number_is_compared_under_every_reading(paper):
@@ -520,83 +543,79 @@ def test_every_published_number_is_compared_under_every_reading(paper):
         ("encoder", 0.582, 92),
         ("none", 0.57, 89),
     ):
-        numbers = by_id(compared)[name]["numbers"]
-        assert [(n["row"], n["table"], n["published"]) for n in numbers] == [
+        numbers = by_id(compared)[name].numbers
+        assert [(n.row, n.table, n.published) for n in numbers] == [
             ("ae", "Table 1", 0.58),
             ("reused", "Table 3", 90.0),
         ]
-        assert [n["mean"] for n in numbers] == pytest.approx([error, accuracy])
-        assert numbers[0]["difference"] == pytest.approx(error - 0.58)
-        assert {n["verdict"] for n in numbers} == {"single run"}
+        assert [n.mean for n in numbers] == pytest.approx([error, accuracy])
+        assert numbers[0].difference == pytest.approx(error - 0.58)
+        assert {n.verdict for n in numbers} == {"single run"}
 
 
 def test_excess_is_over_the_published_and_the_measured_floor(paper):
     compared = compare(paper.studies[0], measure(paper, **SEED_0), MARGINS)
-    error, accuracy = by_id(compared)["encoder"]["numbers"]
+    error, accuracy = by_id(compared)["encoder"].numbers
     # The floor is 0.57 over images, and 0.571 over batches' means in the data set's order.
-    assert error["excess"] == pytest.approx({"published": 0.01, "measured": 0.011})
-    assert accuracy["excess"] is None
+    assert asdict(error.excess) == pytest.approx({"published": 0.01, "measured": 0.011})
+    assert accuracy.excess is None
 
 
 def test_the_closest_reading_has_the_least_mean_absolute_difference(paper):
     compared = compare(paper.studies[0], measure(paper, **SEED_0), MARGINS)
     off = {
-        name: [kind["distance"] for kind in of_reading["distances"]]
+        name: [kind.distance for kind in of_reading.distances]
         for name, of_reading in by_id(compared).items()
     }
     assert off["default"] == pytest.approx([0.005, 2])
     assert off["encoder"] == pytest.approx([0.002, 2])
     assert off["none"] == pytest.approx([0.01, 1])
-    assert compared["closest"] == [
-        {"task": "reconstruction", "unit": "loss", "reading": "encoder"},
-        {"task": "classification", "unit": "percent", "reading": "none"},
+    assert compared.closest == [
+        Closest("reconstruction", "loss", "encoder"),
+        Closest("classification", "percent", "none"),
     ]
 
 
 def test_of_equally_close_readings_the_default_is_the_closest():
-    kind = {"task": "reconstruction", "unit": "loss"}
-    far, near = ([kind | {"distance": distance}] for distance in (0.2, 0.1))
-    given = [{"id": name, "distances": near} for name in ("default", "other")]
-    assert closest(given)[0]["reading"] == "default"
-    given[0]["distances"] = far
-    assert closest(given)[0]["reading"] == "other"
-    given[1]["distances"] = [kind | {"distance": None}]
-    assert closest(given)[0]["reading"] is None
+    far, near, lacking = (
+        [Distance("reconstruction", "loss", 4, 1, distance)] for distance in (0.2, 0.1, None)
+    )
+
+    def nearest(default: list[Distance], other: list[Distance]) -> str | None:
+        read = (("default", default), ("other", other))
+        return closest([ReadingResult(name, [], [], off, [], {}) for name, off in read])[0].reading
+
+    assert nearest(near, near) == "default"
+    assert nearest(far, near) == "other"
+    assert nearest(far, lacking) is None
 
 
 def test_a_reading_that_lacks_a_number_has_no_distance(paper):
     measured = measure(paper, **SEED_0 | {"ae_none": [None]})
     none = by_id(compare(paper.studies[0], measured, MARGINS))["none"]
-    assert [kind["distance"] for kind in none["distances"]] == [None, pytest.approx(1)]
-    assert none["runs"][0] == {
-        "row": "ae-none",
-        "completed": 0,
-        "seeds": 1,
-        "diverged_at_epoch": [2],
-    }
-    assert none["untested"] == {"mad-P01": "ae diverged."}
-    assert none["flips"] == []
+    assert [kind.distance for kind in none.distances] == [None, pytest.approx(1)]
+    assert none.runs[0] == Fate("ae-none", completed=0, seeds=1, diverged_at_epoch=(2,))
+    assert none.untested == {"mad-P01": "ae diverged."}
+    assert none.flips == []
 
 
 def test_readings_are_compared_over_the_numbers_that_the_default_has():
-    number = {"task": "reconstruction", "unit": "loss", "digits": 4, "table": "T", "label": "E"}
-    default = [number | {"row": "a", "difference": -0.2}, number | {"row": "b", "difference": None}]
-    read = [number | {"row": "a", "difference": 0.1}, number | {"row": "b", "difference": 5}]
+    default = [number("a", -0.2), number("b", None)]
+    read = [number("a", 0.1), number("b", 5)]
     (kind,) = distances(read, default)
-    assert (kind["distance"], kind["count"]) == (0.1, 1)
+    assert (kind.distance, kind.count) == (0.1, 1)
 
 
 def test_with_one_seed_a_claim_flips_where_it_holds_in_the_other_reading_alone(paper):
     compared = by_id(compare(paper.studies[0], measure(paper, **SEED_0), MARGINS))
-    assert compared["default"]["flips"] == []
+    assert compared["default"].flips == []
     # The base has 0.585 and wide 0.583; under both readings the base is the better one. From
     # scratch 0.91 is better than 0.88 and 0.89, and not than 0.92.
-    undecided = {"verdict": "undecided", "seeds": [0]}
-    holds, fails = undecided | {"holds_in": [0]}, undecided | {"holds_in": []}
-    assert compared["none"]["flips"] == [{"claim": "mad-P01", "default": fails, "reading": holds}]
-    assert compared["encoder"]["flips"] == [
-        {"claim": "mad-P01", "default": fails, "reading": holds},
-        {"claim": "mad-P02", "default": holds, "reading": fails},
+    holds, fails = (Outcome(ClaimVerdict.UNDECIDED, (0,), seeds) for seeds in ((0,), ()))
+    assert compared["none"].flips == [Flip("mad-P01", fails, holds)]
+    assert compared["encoder"].flips == [
+        Flip("mad-P01", fails, holds),
+        Flip("mad-P02", holds, fails),
     ]
 
 
@@ -614,8 +633,7 @@ def test_with_several_seeds_a_claim_flips_where_it_holds_in_all_or_some_or_none(
     compared = by_id(compare(paper.studies[0], measure(paper, **values), MARGINS))
     flipped = {
         name: [
-            (flip["claim"], flip["default"]["verdict"], flip["reading"]["verdict"])
-            for flip in of_reading["flips"]
+            (flip.claim, flip.default.verdict, flip.reading.verdict) for flip in of_reading.flips
         ]
         for name, of_reading in compared.items()
     }
@@ -624,26 +642,28 @@ def test_with_several_seeds_a_claim_flips_where_it_holds_in_all_or_some_or_none(
         "encoder": [("mad-P01", "does not hold", "holds")],
         "none": [("mad-P02", "holds", "undecided")],
     }
-    assert compared["encoder"]["numbers"][0]["verdict"] == "reproduced"
+    assert compared["encoder"].numbers[0].verdict == "reproduced"
 
 
 def test_the_accuracy_of_a_printed_matrix_is_not_measured_otherwise_by_another_metric():
     paper = papers.load_paper(ROOT / "workflow/papers/palacio2025.yaml")
     study = next(study for study in paper.studies if not study.trained)
-    number = {"row": "clf-pre", "table": "Figure 9b", "label": "Accuracy", "at": "kept"}
-    taken, read = (number | {"metric": name} for name in ("val_accuracy", "val_dropout_accuracy"))
+    taken, read = (
+        number("clf-pre", None, at="kept", metric=name)
+        for name in ("val_accuracy", "val_dropout_accuracy")
+    )
     assert comparison._varied(study, [[taken], [taken]]) == set()
-    assert comparison._varied(study, [[taken], [read]]) == {identity(number)}
+    assert comparison._varied(study, [[taken], [read]]) == {taken.identity}
 
 
 def test_what_an_interval_alone_decides_is_no_flip():
     def judged(verdict, *holds_in):
-        return {"m": {"verdict": verdict, "seeds": [0, 1, 2], "holds_in": list(holds_in)}}
+        return {"m": ClaimResult("m", ClaimVerdict(verdict), "", (0, 1, 2), holds_in)}
 
     always, never = judged("holds", 0, 1, 2), judged("undecided")
     assert flips(always, judged("undecided", 0, 1, 2)) == []
-    assert [flip["claim"] for flip in flips(judged("undecided", 0, 1, 2), never)] == ["m"]
-    assert [flip["claim"] for flip in flips(always, judged("undecided", 0, 2))] == ["m"]
+    assert [flip.claim for flip in flips(judged("undecided", 0, 1, 2), never)] == ["m"]
+    assert [flip.claim for flip in flips(always, judged("undecided", 0, 2))] == ["m"]
 
 
 def test_another_mean_is_taken_of_the_same_runs_in_numbers_and_claims(paper):
@@ -651,12 +671,12 @@ def test_another_mean_is_taken_of_the_same_runs_in_numbers_and_claims(paper):
     compared = compare(paper.studies[1], measured, MARGINS)
     default, images = by_id(compared)["default"], by_id(compared)["images"]
     # Both rows are compared, as both numbers are measured otherwise.
-    assert [n["mean"] for n in default["numbers"]] == pytest.approx([0.585, 0.583])
-    assert [n["mean"] for n in images["numbers"]] == pytest.approx([0.581, 0.583])
-    assert images["distances"][0]["distance"] == pytest.approx((0.001 + 0.017) / 2)
+    assert [n.mean for n in default.numbers] == pytest.approx([0.585, 0.583])
+    assert [n.mean for n in images.numbers] == pytest.approx([0.581, 0.583])
+    assert images.distances[0].distance == pytest.approx((0.001 + 0.017) / 2)
     # The base's 0.581 is below wide's 0.583.
-    assert [flip["claim"] for flip in images["flips"]] == ["mad-P01"]
-    assert images["runs"] == default["runs"]
+    assert [flip.claim for flip in images.flips] == ["mad-P01"]
+    assert images.runs == default.runs
 
 
 ERRORS = st.lists(st.floats(0.4, 0.8), min_size=1, max_size=4)
@@ -669,22 +689,21 @@ def test_the_same_runs_under_another_name_change_nothing(paper, errors):
         f"{row}{name}": errors for row in ("ae", "reused") for name in ("", "_encoder", "_none")
     }
     compared = compare(paper.studies[0], measure(paper, **rows, **same), MARGINS)
-    default, *others = compared["readings"]
+    default, *others = compared.readings
     for other in others:
-        assert other["numbers"] == default["numbers"]
-        assert other["distances"] == default["distances"]
-        assert other["flips"] == [] and other["untested"] == {}
-    assert {kind["reading"] for kind in compared["closest"]} == {"default"}
+        assert other.numbers == default.numbers
+        assert other.distances == default.distances
+        assert other.flips == [] and other.untested == {}
+    assert {kind.reading for kind in compared.closest} == {"default"}
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=6), st.floats(-1, 1))
 def test_a_distance_is_no_less_than_the_mean_difference_and_reached_if_signs_agree(off, shift):
-    number = {"task": "reconstruction", "unit": "loss", "digits": 4, "table": "T", "label": "E"}
-    numbers = [number | {"row": str(i), "difference": each} for i, each in enumerate(off)]
+    numbers = [number(str(index), each) for index, each in enumerate(off)]
     (kind,) = distances(numbers, numbers)
-    assert kind["distance"] >= abs(sum(off) / len(off)) - 1e-12
-    (shifted,) = distances([each | {"difference": shift} for each in numbers], numbers)
-    assert shifted["distance"] == pytest.approx(abs(shift))
+    assert kind.distance >= abs(sum(off) / len(off)) - 1e-12
+    (shifted,) = distances([replace(each, difference=shift) for each in numbers], numbers)
+    assert shifted.distance == pytest.approx(abs(shift))
 
 
 # ---- the document -------------------------------------------------------------------------------
@@ -696,7 +715,8 @@ def rendered(paper, tmp_path) -> tuple[str, str]:
     root, seeds = tmp_path / "paper", [0, 1]
     synthetic.write_results(paper, root, seeds, {("ae-none", 1): 2})
     config = synthetic.configured(seeds=[*seeds])
-    found = comparison.evaluate(paper, root, seeds, synthetic.levels(paper), MARGINS)
+    compared = comparison.evaluate(paper, root, seeds, synthetic.levels(paper), MARGINS)
+    found = [asdict(study) for study in compared]
     file = root / "evidence" / paper.key / "studies.json"
     file.write_text(json.dumps(found))
     for study in found:

@@ -100,11 +100,12 @@ def claims(arguments: argparse.Namespace) -> None:
     from refashion.judging import levels
     from refashion.judging.claims import verdicts
     from refashion.paper import papers
+    from refashion.results.files import write_record
 
     paper = papers.load_paper(arguments.paper)
     measured = levels.load(paper, arguments.results).measured
     judged = verdicts.evaluate(paper, arguments.results, arguments.seeds, measured)
-    arguments.out.write_text(json.dumps(judged, indent=2) + "\n")
+    write_record(judged, arguments.out, indent=2)
 
 
 def diagnose(arguments: argparse.Namespace) -> None:
@@ -190,6 +191,7 @@ def studies(arguments: argparse.Namespace) -> None:
     from refashion.judging import levels
     from refashion.judging import studies as comparison
     from refashion.paper import papers
+    from refashion.results.files import write_record
 
     paper = papers.load_paper(arguments.paper)
     found = comparison.evaluate(
@@ -199,7 +201,7 @@ def studies(arguments: argparse.Namespace) -> None:
         levels.load(paper, arguments.results),
         arguments.margins,
     )
-    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
+    write_record(found, arguments.out, indent=2)
 
 
 def draw_study(arguments: argparse.Namespace) -> None:

@@ -7,3 +7,7 @@ class UserError(Exception):
     The message holds one line per problem, each naming the file, the key, the value found and
     what is allowed, so that it can be printed as it is, without a traceback.
     """
+
+
+class NotTestedError(Exception):
+    """What was measured lacks what is asked of it; the message says what."""

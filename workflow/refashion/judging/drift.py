@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from refashion.judging.claims.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
+from refashion.judging.claims.verdicts import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
 from refashion.paper.metric import AT, CURVES
 
@@ -24,8 +24,8 @@ NEIGHBOURS: tuple[set[str], ...] = (
     {NumberVerdict.REPRODUCED, NumberVerdict.CLOSE},
     {NumberVerdict.CLOSE, NumberVerdict.DIFFERS},
     {NumberVerdict.REPRODUCED, NumberVerdict.DIFFERS},
-    {HOLDS, UNDECIDED},
-    {DOES_NOT_HOLD, UNDECIDED},
+    {ClaimVerdict.HOLDS, ClaimVerdict.UNDECIDED},
+    {ClaimVerdict.DOES_NOT_HOLD, ClaimVerdict.UNDECIDED},
 )
 # The kinds of findings that runs give rise to, if no table is named. They have thresholds, so with
 # them a row may join or leave; what the printed numbers give away, no rounding changes.

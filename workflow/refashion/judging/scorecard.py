@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from refashion.errors import UserError
 from refashion.judging.claims import verdicts
+from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import Number, NumberVerdict, published_numbers
 from refashion.results.files import as_record, read_json, read_record
@@ -45,7 +46,7 @@ class GradedClaim:
     """A claim, its verdict, the seeds that it was tested on, and those that it holds in."""
 
     id: str
-    verdict: str
+    verdict: ClaimVerdict
     seeds: tuple[int, ...]
     holds_in: tuple[int, ...]
 
@@ -80,7 +81,7 @@ class Grade:
 
 def grade(
     numbers: Iterable[Number],
-    claims: Iterable[Mapping[str, Any]],
+    claims: Iterable[ClaimResult],
     found: Iterable[findings.Finding],
 ) -> Grade:
     """The grade of a paper with these numbers, verdicts on its claims, and findings."""
@@ -101,8 +102,7 @@ def grade(
             if number.published is not None
         ),
         tuple(
-            GradedClaim(c["id"], c["verdict"], tuple(c["seeds"]), tuple(c["holds_in"]))
-            for c in claims
+            GradedClaim(claim.id, claim.verdict, claim.seeds, claim.holds_in) for claim in claims
         ),
         tuple(GradedFinding(f.kind, tuple(f.tables), tuple(f.rows)) for f in found),
     )
@@ -155,7 +155,7 @@ class Counts:
         grades = list(grades)
         numbers = [number for graded in grades for number in graded.numbers]
         claims = [claim for graded in grades for claim in graded.claims]
-        undecided = [claim for claim in claims if claim.verdict == verdicts.UNDECIDED]
+        undecided = [claim for claim in claims if claim.verdict == ClaimVerdict.UNDECIDED]
         in_favour = [claim for claim in undecided if claim.in_favour]
         within = [number.verdict for number in numbers if number.within_margin]
         of_one_run = (sum(len(claim.seeds) == 1 for claim in of) for of in (undecided, in_favour))
@@ -167,7 +167,7 @@ class Counts:
                 verdict: within.count(verdict)
                 for verdict in (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)
             },
-            {verdict: of_claims.count(verdict) for verdict in verdicts.VERDICTS},
+            {verdict: of_claims.count(verdict) for verdict in ClaimVerdict},
             len(in_favour),
             OfOneRun(*of_one_run),
             sum(len(graded.findings) for graded in grades),

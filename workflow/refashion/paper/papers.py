@@ -257,7 +257,7 @@ def _check(sound: _Sound, path: Path, problems: Problems) -> tuple[Sheet, tuple[
     studies = sound.entries("studies", StudyEntry)
     if origin is None:
         return sheet, ()
-    known = {assumption.id for assumption in assumptions.values()}
+    known = [assumption.id for assumption in assumptions.values()]
     return sheet, build_studies(studies, known, entries, (tables, claims), origin, sheet)
 
 

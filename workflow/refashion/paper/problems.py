@@ -10,7 +10,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -73,9 +73,12 @@ def explain(
     broken: set[tuple[Key, ...]] = set()
     said: set[tuple[Key, ...]] = set()
     for each in error.errors(include_url=False):
-        if each["type"] == "too_short" and len(each["input"]) >= each["ctx"]["min_length"]:
+        limits = each.get("ctx", {})
+        if each["type"] == "too_short" and len(each["input"]) >= limits["min_length"]:
             continue  # pydantic counts the entries that are right
         path = _path_in(data, each["loc"])
+        if tag := _tag(each):
+            path = (*path, tag)
         broken |= {path[:1], path[:2]}
         if path not in said:  # each side of an alternative has an error of its own
             said.add(path)
@@ -88,15 +91,29 @@ def _path_in(data: Any, loc: Sequence[Key]) -> tuple[Key, ...]:
     """An error's place without the names that pydantic gives to the sides of an alternative."""
     path: list[Key] = []
     for index, key in enumerate(loc):
-        there = (isinstance(data, Mapping) and key in data) or (
-            isinstance(data, list) and isinstance(key, int) and key < len(data)
-        )
-        if there:
+        if _has(data, key):
             data = data[key]
             path.append(key)
-        elif index + 1 == len(loc) and isinstance(data, Mapping):
+        elif index + 1 == len(loc) and _has_keys(data):
             path.append(key)  # a key that is missing
     return tuple(path)
+
+
+def _has(data: Any, key: Key) -> bool:
+    if isinstance(key, int):
+        return isinstance(data, list) and key < len(cast("list[Any]", data))
+    return _has_keys(data) and key in data
+
+
+def _has_keys(data: Any) -> bool:
+    return isinstance(data, Mapping)
+
+
+def _tag(error: ErrorDetails) -> str | None:
+    """The key that chooses among several records, if it is wrong or missing."""
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return error.get("ctx", {})["discriminator"].strip("'")
+    return None
 
 
 @cache
@@ -109,12 +126,11 @@ def _node_at(root: Node, path: Sequence[Key], data: Any) -> Node:
     node = root
     for key in path:
         node = _chosen(root, node, data)
-        inside = isinstance(data, list) or (isinstance(data, Mapping) and key in data)
-        data = data[key] if inside else None
+        data = data[key] if _has(data, key) else None
         if isinstance(key, int):
             node = node.get("items", {})
         else:
-            other = node.get("additionalProperties") or {}
+            other: Node = node.get("additionalProperties") or {}
             node = node.get("properties", {}).get(key, other)
     return _chosen(root, node, data)
 
@@ -124,6 +140,8 @@ def _chosen(root: Node, node: Node, data: Any) -> Node:
     while "$ref" in node:
         rest = {key: value for key, value in node.items() if key != "$ref"}
         node = root["$defs"][node["$ref"].rpartition("/")[2]] | rest
+    if "discriminator" in node:
+        return _side(root, node["discriminator"], data)
     for sides in ("anyOf", "oneOf"):
         records = [_chosen(root, side, data) for side in node.get(sides, ())]
         records = [side for side in records if side.get("type") == "object"]
@@ -132,17 +150,29 @@ def _chosen(root: Node, node: Node, data: Any) -> Node:
     return node
 
 
+def _side(root: Node, choice: Node, data: Any) -> Node:
+    """The record that a key of ``data`` chooses; one that has this key alone if it chooses none."""
+    tag, sides = choice["propertyName"], choice["mapping"]
+    chosen = data[tag] if _has(data, tag) else None
+    if isinstance(chosen, str) and chosen in sides:
+        return _chosen(root, {"$ref": sides[chosen]}, data)
+    return {"type": "object", "properties": {tag: {}}, "required": [tag]}
+
+
 def _explain(error: ErrorDetails, node: Node, parent: Node) -> str:
     """What is wrong and what is allowed, from the schema there and that of what it stands in."""
-    kind, value = error["type"], error["input"]
+    kind, value, said = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown(error["loc"][-1], parent["properties"], "key here")
-    if kind == "missing":
+    if kind == "union_tag_invalid":
+        tags = said["expected_tags"].replace("'", "").split(", ")
+        return unknown(said["tag"], tags, said["discriminator"].strip("'"))
+    if kind in ("missing", "union_tag_not_found"):
         return f"is missing; needed here: {', '.join(parent['required'])}"
     if kind == "too_short" and not value:
         return f"{show(value)} is empty; at least one entry is needed"
     if kind == "twice":
-        return f"{', '.join(map(show, error['ctx']['twice']))} stands twice; allowed: once each"
+        return f"{', '.join(map(show, said['twice']))} stands twice; allowed: once each"
     if kind in OUT_OF_RANGE and (interval := _interval(node)):
         return f"{show(value)} is not in {interval}"
     return f"{show(value)} is not {_allowed(node)}"
@@ -169,7 +199,7 @@ def _allowed(node: Node) -> str:
     if "const" in node:
         return str(node["const"])
     if "anyOf" in node:
-        return " or ".join(map(_allowed, node["anyOf"]))
+        return " or ".join(_allowed(side) for side in node["anyOf"] if side != {"type": "null"})
     noun = f"a multiple of {node['multipleOf']}" if "multipleOf" in node else NOUNS[node["type"]]
     interval = _interval(node)
     return f"{noun} in {interval}" if interval else noun

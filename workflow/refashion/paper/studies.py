@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from refashion.paper.claims import Claim, metrics_of
+from refashion.paper.claims import Claim
 from refashion.paper.metric import AT, Measurable, Metric
 from refashion.paper.problems import show, unknown
 from refashion.paper.record import Distinct, Id, Many, Record, Text, allowed
@@ -121,9 +121,7 @@ def needed_rows(paper: Paper) -> list[Row]:
 
 
 def _named_in(claim: Claim) -> Iterator[str]:
-    for part in claim.test:
-        yield from [part.row] if part.row else []
-        yield from (*part.rows, *part.among)
+    yield from (name for part in claim.test for _, name in part.names())
 
 
 # ---- from the file ------------------------------------------------------------------------------
@@ -328,8 +326,7 @@ def _measured(shop: _Workshop, indices: Sequence[int]) -> set[Any]:
         if any(index_of(line.row) in indices for line in table.lines):
             for column in table.metrics.values():
                 found |= {column.metric, column.at}
-    for part in (part.plain() for claim in claims.values() for part in claim.test):
-        named = [*([part["row"]] if "row" in part else []), *part.get("rows", ())]
-        if any(index_of(name) in indices for name in (*named, *part.get("among", ()))):
-            found |= {*metrics_of(part), *(part.get(key) for key in ("at", "since", "minus"))}
+    for part in (part for claim in claims.values() for part in claim.test):
+        if any(index_of(name) in indices for _, name in part.names()):
+            found |= part.measured()
     return found

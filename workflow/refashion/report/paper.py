@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from refashion.results.summary import Summary, load_summaries
 from refashion.text import NONE, capital, count, duration, listed, span
 
 if TYPE_CHECKING:
+    from refashion.judging.claims.verdicts import ClaimResult
     from refashion.paper import papers
     from refashion.paper.claims import Claim
     from refashion.paper.config import Margins
@@ -183,18 +184,16 @@ def _show_finding(paper: papers.Paper, finding: findings.Finding) -> Finding:
 
 
 def _show_claim(
-    paper: papers.Paper, claim: Claim, result: Mapping[str, Any], summaries: Mapping[str, Summary]
+    paper: papers.Paper, claim: Claim, result: ClaimResult, summaries: Mapping[str, Summary]
 ) -> dict[str, Any]:
-    note = " ".join([result["note"], *collapses(result, summaries)]).strip()
-    shown = claims.present(claim, {**result, "note": note})
+    note = " ".join([result.note, *collapses(result, summaries)]).strip()
+    shown = claims.present(claim, replace(result, note=note))
     return shown | {"anchor": f"{paper.key}-{claim.id}"}
 
 
-def collapses(result: Mapping[str, Any], summaries: Mapping[str, Summary]) -> list[str]:
+def collapses(result: ClaimResult, summaries: Mapping[str, Summary]) -> list[str]:
     """Which of the runs that a claim was tested on collapsed."""
-    tests = [part["test"] for part in result["parts"]]
-    named = {row for test in tests for row in (*test.get("rows", ()), *test.get("among", ()))}
-    named |= {test["row"] for test in tests if "row" in test}
+    named = {row for part in result.parts for row in part.rows}
     together: dict[tuple[int, ...], list[str]] = {}
     for row, summary in summaries.items():
         if row in named and (collapsed := summary.collapsed):

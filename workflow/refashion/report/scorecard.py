@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anybadge  # pyright: ignore[reportMissingTypeStubs]
 
 from refashion.errors import UserError
-from refashion.judging.claims.verdicts import HOLDS, NOT_TESTED, UNDECIDED
+from refashion.judging.claims.verdicts import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
 from refashion.text import NONE, count, listed
 
@@ -46,8 +46,8 @@ def in_short(counts: Counts) -> str:
         near = within[NumberVerdict.SINGLE_RUN]
         parts.append(f"{near} of {single} single runs within the margin")
     one_run = counts.claims_of_one_run
-    if total := sum(claims.values()) - claims[NOT_TESTED] - one_run.all:
-        parts.append(f"{claims[HOLDS]} of {total} claims hold")
+    if total := sum(claims.values()) - claims[ClaimVerdict.NOT_TESTED] - one_run.all:
+        parts.append(f"{claims[ClaimVerdict.HOLDS]} of {total} claims hold")
     if one_run.all:
         parts.append(f"{one_run.hold} of {one_run.all} claims hold in a single run")
     return " · ".join([*parts, count(counts.findings, "finding")])
@@ -79,7 +79,9 @@ def lines(card: Card) -> list[CardLine]:
             key,
             listed(seeds) or NONE,
             _cells(of.numbers, {v: f"{n} within the margin" for v, n in of.within_margin.items()}),
-            _cells(of.claims, {UNDECIDED: f"{of.undecided_in_favour} hold in every run"}),
+            _cells(
+                of.claims, {ClaimVerdict.UNDECIDED: f"{of.undecided_in_favour} hold in every run"}
+            ),
             str(of.findings or NONE),
         )
         for key, seeds, of in counted

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
+from refashion.judging.claims.verdicts import ClaimVerdict
 from refashion.judging.numbers import Comparison, Kind, NumberVerdict
 from refashion.paper.studies import DEFAULT, Study, needed_rows
-from refashion.report.claims import SIGNS
 from refashion.report.compared import KINDS, compared_columns, with_unit
 from refashion.report.frame import frame
 from refashion.report.pictures import Picture, load_picture
@@ -265,7 +265,7 @@ def _untested(found: Mapping[str, Any]) -> list[str]:
 
 def _verdict(judged: Mapping[str, Any]) -> str:
     """``? undecided, 0 of 1 seed for it``"""
-    said = f"{SIGNS[judged['verdict']]} {judged['verdict']}"
+    said = f"{ClaimVerdict(judged['verdict']).sign} {judged['verdict']}"
     if not judged["seeds"]:
         return said
     return f"{said}, {len(judged['holds_in'])} of {count(len(judged['seeds']), 'seed')} for it"

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]
 
-from refashion.errors import UserError
+from refashion.errors import NotTestedError, UserError
 from refashion.paper.metric import At
 from refashion.paper.record import Many, Record
 from refashion.paper.spec import Row, Task
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 MISSING = "train the row first"
 BROKEN = "remove it and train the row again"
-
-
-class NotTestedError(Exception):
-    """A run lacks what a part asks for; the message says what."""
 
 
 # ---- metrics.json -------------------------------------------------------------------------------

@@ -1,0 +1,518 @@
+"""The forms of a part: for each its keys, its effects, and what it says.
+
+The docstring of a form says when it holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, pairwise
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field
+
+from refashion.errors import NotTestedError
+from refashion.paper.claims.case import Case
+from refashion.paper.claims.case import Level as LevelName
+from refashion.paper.claims.measures import (
+    Measure,
+    OfHistory,
+    SnapshotLoss,
+    Unit,
+    in_one,
+    recalls,
+    within,
+)
+from refashion.paper.claims.part import (
+    Classes,
+    ClassName,
+    Measured,
+    Misfits,
+    OfMetric,
+    OfRows,
+    OneAmong,
+    OneOrMore,
+    Part,
+    Sets,
+    Share,
+    Threshold,
+    each_of,
+    ordered,
+)
+from refashion.paper.images import CLASS_NAMES
+from refashion.paper.metric import CURVES, Metric
+from refashion.paper.problems import show
+from refashion.paper.record import Distinct, Id, OneOf, allowed
+from refashion.paper.spec import Row, Task
+from refashion.text import count, listed
+
+# ---- rows against each other --------------------------------------------------------------------
+
+
+class _Compared(Measured, OneAmong):
+    factor: Threshold = 1.0
+    margin: Threshold = 0.0
+
+    # Of better and worse, what the row is to be.
+    better: ClassVar[bool]
+
+    @property
+    def higher(self) -> bool:
+        """Whether the row is to have more of what is measured."""
+        return self.measure.more_is_better == self.better
+
+    def effects(self, case: Case) -> dict[str, float]:
+        value = self.measure.value(case, self.row)
+        sign = 1 if self.higher else -1
+        return {
+            row: sign * (value - self.factor * other) - self.margin
+            for row, other in self.values(case, self.among).items()
+        }
+
+    def words(self) -> str:
+        than = "for " if self.factor == 1 else f"{self.factor:g} times that of "
+        margin = f", by more than {self.measure.difference(self.margin)}" if self.margin else ""
+        return (
+            f"{self.measure.words()} is {'higher' if self.higher else 'lower'} for {self.row} "
+            f"than {than}{each_of(self.among)}{margin}"
+        )
+
+    def mistakes(self) -> Misfits:
+        yield from super().mistakes()
+        yield from ordered(self.measures())
+
+
+class Best(_Compared):
+    """The row is better than each of ``among``, times ``factor``, by more than ``margin``."""
+
+    form: Literal["best"]
+    better: ClassVar[bool] = True
+
+
+class Worst(_Compared):
+    """The row is worse than each of ``among``, times ``factor``, by more than ``margin``."""
+
+    form: Literal["worst"]
+    better: ClassVar[bool] = False
+
+
+class Ranked(Measured, OfRows):
+    """Each row is better than the next."""
+
+    form: Literal["ranked"]
+    rows: Annotated[Distinct[Id], Field(min_length=2), allowed("a list of two rows or more")]
+
+    def effects(self, case: Case) -> dict[str, float]:
+        sign = 1 if self.measure.more_is_better else -1
+        return {
+            f"{row}, {following}": sign * (value - next_value)
+            for (row, value), (following, next_value) in pairwise(
+                self.values(case, self.rows).items()
+            )
+        }
+
+    def words(self) -> str:
+        way = "falls" if self.measure.more_is_better else "rises"
+        return f"{self.measure.words()} {way} in the order {', '.join(self.rows)}"
+
+    def mistakes(self) -> Misfits:
+        yield from super().mistakes()
+        yield from ordered(self.measures())
+
+
+class Alike(Measured, OfRows):
+    """The rows' range is below ``level``, or below the range of the rows in ``among``."""
+
+    form: Literal["alike"]
+    level: Annotated[float | None, allowed("a number, the width of a range")] = None
+    among: Annotated[Distinct[Id] | None, Field(min_length=1)] = None
+
+    may_share_rows: ClassVar[bool] = True
+
+    def effects(self, case: Case) -> dict[str, float]:
+        allowed = self._range(case, self.among) if self.among else self.level or 0
+        return {"range": allowed - self._range(case, self.rows)}
+
+    def _range(self, case: Case, rows: Iterable[str]) -> float:
+        values = self.values(case, rows).values()
+        return max(values) - min(values)
+
+    def words(self) -> str:
+        spans, rows = f"{self.measure.words()} spans less", listed(self.rows)
+        if self.among:
+            return f"{spans} over {rows} than over {listed(self.among)}"
+        return f"{spans} than {self.measure.difference(self.level or 0)} over {rows}"
+
+    def mistakes(self) -> Misfits:
+        yield from super().mistakes()
+        if (self.level is None) == (self.among is None):
+            yield "level", "or among: one of the two is needed"
+
+
+class ImagesImproved(OneAmong):
+    """More than ``share`` of the images have a lower loss with the row than with each other."""
+
+    form: Literal["images_improved"]
+    share: Share
+
+    def effects(self, case: Case) -> dict[str, float]:
+        losses = case.image_losses(self.row)
+        return {
+            row: _share_of_lower(losses, case.image_losses(row)) - self.share for row in self.among
+        }
+
+    def words(self) -> str:
+        return (
+            f"more than {100 * self.share:g} % of the validation images have a lower loss with "
+            f"{self.row} than with {each_of(self.among)}"
+        )
+
+
+def _share_of_lower(losses: Sequence[float], others: Sequence[float]) -> float:
+    lower = sum(loss < other for loss, other in zip(losses, others, strict=True))
+    return lower / len(losses)
+
+
+# ---- rows against a level -----------------------------------------------------------------------
+
+Level = Annotated[float | LevelName, allowed("a number, zero or mean_image")]
+LEVELS = {
+    "zero": "the error of an all-zero output",
+    "mean_image": "the error of the mean image",
+}
+
+
+class _AgainstLevel(Measured, OfRows):
+    level: Level
+    factor: Threshold = 1.0
+
+    def level_of(self, case: Case, row: str) -> float:
+        """What a row is held against."""
+        if isinstance(self.level, str):
+            return self.factor * case.level(row, self.measure.metric, self.level)
+        return self.factor * self.level
+
+    def above_level(self, case: Case) -> dict[str, float]:
+        """By how much each row is above the level."""
+        values = self.values(case, self.rows)
+        return {row: value - self.level_of(case, row) for row, value in values.items()}
+
+    def level_words(self) -> str:
+        if not isinstance(self.level, str):
+            return self.measure.amount(self.factor * self.level)
+        error = LEVELS[self.level]
+        return error if self.factor == 1 else f"{self.factor:g} times {error}"
+
+    def mistakes(self) -> Misfits:
+        yield from super().mistakes()
+        for measure in self.measures() if isinstance(self.level, str) else ():
+            if not (isinstance(measure, OfHistory) and measure.is_loss):
+                yield "level", f"{show(self.level)} is an error; allowed beside a loss alone"
+
+    def lacking(self, row: Row) -> Iterator[str]:
+        yield from super().lacking(row)
+        if isinstance(self.level, str) and row.task != "reconstruction":
+            yield f"is a {row.task}; allowed beside {self.level}: a reconstruction"
+
+
+class Below(_AgainstLevel):
+    """Each row is below ``level``, times ``factor``."""
+
+    form: Literal["below"]
+
+    def effects(self, case: Case) -> dict[str, float]:
+        return {row: -above for row, above in self.above_level(case).items()}
+
+    def words(self) -> str:
+        return f"{self.measure.words()} is below {self.level_words()} for {each_of(self.rows)}"
+
+
+class Above(_AgainstLevel):
+    """Each row is above ``level``, times ``factor``."""
+
+    form: Literal["above"]
+
+    def effects(self, case: Case) -> dict[str, float]:
+        return self.above_level(case)
+
+    def words(self) -> str:
+        return f"{self.measure.words()} is above {self.level_words()} for {each_of(self.rows)}"
+
+
+class Near(_AgainstLevel):
+    """Each row is less than ``by`` away from ``level``, times ``factor``, or from 0."""
+
+    form: Literal["near"]
+    by: Threshold
+    level: Level = 0.0
+
+    def effects(self, case: Case) -> dict[str, float]:
+        return {row: self.by - abs(above) for row, above in self.above_level(case).items()}
+
+    def words(self) -> str:
+        near = f"within {self.measure.difference(self.by)} of {self.level_words()}"
+        return f"{self.measure.words()} is {near} for {each_of(self.rows)}"
+
+    def mistakes(self) -> Misfits:
+        yield from super().mistakes()
+        if {"factor", "level"} & self.model_fields_set == {"factor"}:
+            yield "factor", f"{show(self.factor)} without level; allowed: beside it"
+
+
+class Fails(_AgainstLevel):
+    """Each row ends above ``level``, times ``factor``, or diverges."""
+
+    form: Literal["fails"]
+
+    @property
+    def unit(self) -> Unit:
+        return "relative"
+
+    def effects(self, case: Case) -> dict[str, float]:
+        """By how much each is above the level, as a share of it; without a limit if it diverges."""
+        measure = self.measure
+        return {
+            row: math.inf
+            if case.diverged(row)
+            else measure.value(case, row) / self.level_of(case, row) - 1
+            for row in self.rows
+        }
+
+    def words(self) -> str:
+        above = f"{self.measure.words()} is above {self.level_words()}"
+        return f"{above} for {each_of(self.rows)}, or the training diverges"
+
+
+# ---- from epoch to epoch ------------------------------------------------------------------------
+
+_IN_EVERY_EPOCH = tuple(name for name in CURVES if name != "epoch")
+_WORDS = "a loss or an accuracy, which has a value in every epoch"
+
+
+class Flattens(OfMetric, OfRows):
+    """The last ``share`` of the epochs changes it by less than ``factor`` of what the first brings.
+
+    The first share counts from the first epoch on, after which a run is measured first. What rises
+    in the last share is no flatter than what falls.
+    """
+
+    form: Literal["flattens"]
+    metric: Annotated[OneOrMore[Annotated[str, OneOf(_IN_EVERY_EPOCH)]], allowed(_WORDS)]
+    share: Share
+    factor: Threshold
+
+    def _measures(self) -> list[OfHistory]:
+        return [OfHistory(metric, at="final") for metric in self.metrics]
+
+    @property
+    def unit(self) -> Unit:
+        return self._measures()[0].unit
+
+    def effects(self, case: Case) -> dict[str, float]:
+        courses = {row: case.course(row, self.metrics[0]) for row in self.rows}
+        effects: dict[str, float] = {}
+        for row, values in courses.items():
+            span = round(self.share * len(values))
+            if span < 2:
+                raise NotTestedError(f"{row} was trained for {count(len(values), 'epoch')} only")
+            first, last = values[0] - values[span - 1], abs(values[-1 - span] - values[-1])
+            effects[row] = self.factor * first - last
+        return effects
+
+    def words(self) -> str:
+        return (
+            f"{Metric.of(self.metrics[0]).words} changes over the last {100 * self.share:g} % of "
+            f"the epochs by less than {100 * self.factor:g} % of its fall over the first, "
+            f"for {each_of(self.rows)}"
+        )
+
+    def lacking(self, row: Row) -> Iterator[str]:
+        for measure in self._measures():
+            yield from measure.lacking(row)
+
+
+class Falls(OfMetric, OfRows):
+    """The metric falls from each of ``epochs`` to the next."""
+
+    form: Literal["falls"]
+    metric: Annotated[
+        OneOrMore[Annotated[str, OneOf((*_IN_EVERY_EPOCH, "snapshot_loss"))]],
+        allowed(f"{_WORDS}, or snapshot_loss"),
+    ]
+    epochs: Annotated[
+        Distinct[Annotated[int, Field(ge=0)]],
+        Field(min_length=2),
+        allowed("a list of two epochs or more"),
+    ]
+
+    def _after(self, epoch: int) -> list[Measure]:
+        kinds = {"snapshot_loss": SnapshotLoss}
+        return [kinds.get(metric, OfHistory)(metric, at=epoch) for metric in self.metrics]
+
+    @property
+    def unit(self) -> Unit:
+        return self._after(0)[0].unit
+
+    def effects(self, case: Case) -> dict[str, float]:
+        course: list[tuple[int, dict[str, float]]] = []
+        for epoch in self.epochs:
+            (measure,) = self._after(epoch)
+            course.append((epoch, {row: measure.value(case, row) for row in self.rows}))
+        return {
+            f"{row}, {earlier} to {later}": before[row] - after[row]
+            for (earlier, before), (later, after) in pairwise(course)
+            for row in self.rows
+        }
+
+    def words(self) -> str:
+        (metric,) = self.metrics
+        pictures = "mean error of the pictures kept"
+        name = pictures if metric == "snapshot_loss" else Metric.of(metric).words
+        return (
+            f"{name} falls from each of the epochs {listed(self.epochs)} to the next, "
+            f"for {each_of(self.rows)}"
+        )
+
+    def lacking(self, row: Row) -> Iterator[str]:
+        for epoch in self.epochs:
+            for measure in self._after(epoch):
+                yield from measure.lacking(row)
+
+
+# ---- classes ------------------------------------------------------------------------------------
+
+
+class _Recalled(OfRows):
+    classes: Classes
+
+    task: ClassVar[Task | None] = "classification"
+    often: ClassVar[Literal["more", "less"]]
+
+    def effects(self, case: Case) -> dict[str, float]:
+        sign = 1 if self.often == "more" else -1
+        return {
+            f"{row}, {name} and {other}": sign * (shares[name] - shares[other])
+            for row, shares in [(row, recalls(case.confusion(row))) for row in self.rows]
+            for name in self.classes
+            for other in CLASS_NAMES
+            if other not in self.classes
+        }
+
+    def words(self) -> str:
+        verb = "is" if len(self.classes) == 1 else "are each"
+        return (
+            f"{listed(self.classes)} {verb} recognised {self.often} often than any other class, "
+            f"by {each_of(self.rows)}"
+        )
+
+
+class BestRecalled(_Recalled):
+    """Each of ``classes`` is recognised more often than every other class."""
+
+    form: Literal["best_recalled"]
+    often: ClassVar[Literal["more", "less"]] = "more"
+
+
+class WorstRecalled(_Recalled):
+    """Each of ``classes`` is recognised less often than every other class."""
+
+    form: Literal["worst_recalled"]
+    often: ClassVar[Literal["more", "less"]] = "less"
+
+
+class TakenFor(OfRows):
+    """Of images of ``class``, more are taken for ``as`` than for any other class."""
+
+    form: Literal["taken_for"]
+    class_: Annotated[ClassName, Field(alias="class")]
+    as_: Annotated[ClassName, Field(alias="as")]
+
+    task: ClassVar[Task | None] = "classification"
+
+    def effects(self, case: Case) -> dict[str, float]:
+        """In shares of the class's images."""
+        effects: dict[str, float] = {}
+        for row in self.rows:
+            images = case.confusion(row)[CLASS_NAMES.index(self.class_)]
+            shares = {n: i / sum(images) for n, i in zip(CLASS_NAMES, images, strict=True)}
+            effects |= {
+                f"{row}, {self.as_} and {other}": shares[self.as_] - shares[other]
+                for other in CLASS_NAMES
+                if other not in (self.class_, self.as_)
+            }
+        return effects
+
+    def words(self) -> str:
+        return (
+            f"{self.class_} is taken for {self.as_} more often than for any other class, "
+            f"by {each_of(self.rows)}"
+        )
+
+
+class LargestConfusions(OfRows):
+    """The ``count`` pairs of classes most often confused, either way, are inside ``sets``."""
+
+    form: Literal["largest_confusions"]
+    sets: Sets
+    count: Annotated[int, Field(ge=1)]
+
+    task: ClassVar[Task | None] = "classification"
+
+    def effects(self, case: Case) -> dict[str, float]:
+        """The last pair that is asked for against the largest outside, in shares of all images."""
+        effects: dict[str, float] = {}
+        for row in self.rows:
+            images = case.confusion(row)
+            inside, outside = (
+                sorted(images[one][other] + images[other][one] for one, other in pairs)
+                for pairs in self._pairs()
+            )
+            effects[row] = (inside[-self.count] - outside[-1]) / sum(map(sum, images))
+        return effects
+
+    def _pairs(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """The pairs of classes that belong to one of the sets, and the others."""
+        every = list(combinations(range(len(CLASS_NAMES)), 2))
+        inside = [pair for pair in every if in_one(self.sets, *(CLASS_NAMES[i] for i in pair))]
+        return inside, [pair for pair in every if pair not in inside]
+
+    def words(self) -> str:
+        pairs = f"{self.count} pairs of classes that are"
+        verb = "are"
+        if self.count == 1:
+            pairs, verb = "pair of classes that is", "is"
+        return (
+            f"the {pairs} most often confused {verb} {within(self.sets)}, for {each_of(self.rows)}"
+        )
+
+    def mistakes(self) -> Misfits:
+        inside, outside = map(len, self._pairs())
+        if self.count > inside:
+            said = f"{self.count} is more than the pairs of classes inside the sets, {inside}"
+            yield "count", f"{said}; allowed: {inside} at most"
+        if not outside:
+            yield "sets", "leave no pair of classes outside; allowed: sets that do"
+
+
+Form = (
+    Best
+    | Worst
+    | Ranked
+    | Alike
+    | Below
+    | Above
+    | Near
+    | Fails
+    | Flattens
+    | Falls
+    | BestRecalled
+    | WorstRecalled
+    | TakenFor
+    | LargestConfusions
+    | ImagesImproved
+)
+# By name.
+FORMS: dict[str, type[Part]] = {
+    get_args(form.model_fields["form"].annotation)[0]: form for form in get_args(Form)
+}

@@ -1,0 +1,332 @@
+"""What the parts of a claim's test measure: a metric of a history, or a number beside it.
+
+A measure is one class: the keys that stand beside its name, its value in a case, its unit, what
+rows have it, and how it is said. A key with a default may be left out.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from refashion.errors import NotTestedError
+from refashion.paper.claims.case import Case, Moment, Output, Over
+from refashion.paper.images import CLASS_NAMES
+from refashion.paper.metric import CURVES, Metric
+from refashion.paper.problems import show
+from refashion.paper.spec import Row, Task
+from refashion.text import listed
+
+# What an effect is counted in.
+Unit = Literal["loss", "share", "relative", "epochs", "output"]
+UNITS: dict[str, Unit] = {"loss": "loss", "accuracy": "share", "epoch": "epochs"}
+MOMENTS = {
+    "best": "its best epoch",
+    "final": "the last epoch",
+    "kept": "the epoch whose weights are kept",
+    "lowest": "the epoch of the lowest validation loss",
+}
+
+
+@dataclass(frozen=True)
+class Measure(ABC):
+    """A number of a row."""
+
+    metric: str
+    # The rows that have it.
+    task: ClassVar[Task | None] = None
+
+    @property
+    @abstractmethod
+    def unit(self) -> Unit: ...
+
+    @property
+    def more_is_better(self) -> bool | None:
+        """None if it knows no better and worse."""
+        return False
+
+    @abstractmethod
+    def value(self, case: Case, row: str) -> float: ...
+
+    @abstractmethod
+    def words(self) -> str:
+        """``validation loss after the last epoch``"""
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong and what is allowed) of what stands beside its name."""
+        yield from ()
+
+    def lacking(self, row: Row) -> Iterator[str]:
+        """Why a row has no such number, if so."""
+        if self.task and row.task != self.task:
+            yield f"is a {row.task}; allowed: a {self.task}"
+
+    def difference(self, value: float) -> str:
+        """A difference of two values, in words."""
+        if not value:
+            return "0"
+        if self.unit == "relative":
+            return f"{100 * value:g} %"
+        if self.unit == "share":
+            return f"{100 * value:g} percentage point{'' if value == 0.01 else 's'}"
+        return f"{value:g}"
+
+    def amount(self, value: float) -> str:
+        """A value, in words."""
+        return f"{100 * value:g} %" if self.unit == "share" else self.difference(value)
+
+
+@dataclass(frozen=True)
+class OfHistory(Measure):
+    """A metric at a moment, ``minus`` another, or its change ``since`` another moment.
+
+    If it is ``relative``, it is divided by what was taken.
+    """
+
+    at: Moment
+    minus: str | None = None
+    since: Moment | None = None
+    relative: bool | None = None
+
+    @property
+    def unit(self) -> Unit:
+        if self.relative:
+            return "relative"
+        return UNITS[Metric.of(self.metric).quantity]
+
+    @property
+    def more_is_better(self) -> bool | None:
+        if self.metric == "epoch":
+            return None
+        return Metric.of(self.metric).more_is_better and self.minus is None
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it is a loss as it stands, neither a gap nor a change."""
+        return Metric.of(self.metric).quantity == "loss" and not (self.minus or self.since)
+
+    def value(self, case: Case, row: str) -> float:
+        value = self._at(case, row, self.at)
+        if self.since is not None:
+            before = self._at(case, row, self.since)
+            return (value - before) / (before if self.relative else 1)
+        if self.relative and self.minus:
+            return value / case.at(row, self.minus, self.at)
+        return value
+
+    def _at(self, case: Case, row: str, moment: Moment) -> float:
+        taken = case.at(row, self.minus, moment) if self.minus else 0
+        return case.at(row, self.metric, moment) - taken
+
+    def words(self) -> str:
+        name = Metric.of(self.metric).words
+        if self.minus:
+            other = Metric.of(self.minus).words
+            excess = self.relative and f"relative excess of {name} over {other}"
+            name = excess or f"{name} minus {other}"
+        if self.since is not None:
+            change = "relative change" if self.relative else "change"
+            return f"{change} of {name} from {_epoch(self.since)} to {_epoch(self.at)}"
+        return f"{name} {_moment(self.at)}"
+
+    def amount(self, value: float) -> str:
+        changes = self.minus or self.since is not None
+        return self.difference(value) if changes else super().amount(value)
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        for key, moment in (("at", self.at), ("since", self.since)):
+            if self.metric == "epoch" and moment == "best":
+                yield key, "best is not for epochs; allowed: final, kept, lowest"
+        if self.relative and not self.minus and self.since is None:
+            yield "relative", "true without minus or since; allowed: beside one of them"
+        quantity = Metric.of(self.metric).quantity
+        if self.minus and Metric.of(self.minus).quantity != quantity:
+            yield "minus", f"{show(self.minus)} is no {quantity}; allowed: one, as {self.metric}"
+
+    def lacking(self, row: Row) -> Iterator[str]:
+        for name in filter(None, (self.metric, self.minus)):
+            yield from Metric.of(name).lacking(row)
+        for moment in (self.at, self.since):
+            if isinstance(moment, int) and not 1 <= moment <= row.spec.epochs:
+                allowed = f"1 to {row.spec.epochs}"
+                yield f"has no {self.metric} of epoch {moment}; allowed: {allowed}"
+
+
+@dataclass(frozen=True)
+class EpochsSaved(Measure):
+    """The epochs that early stopping left out."""
+
+    @property
+    def unit(self) -> Unit:
+        return "epochs"
+
+    @property
+    def more_is_better(self) -> bool | None:
+        return None
+
+    def value(self, case: Case, row: str) -> float:
+        return case.epochs_saved(row)
+
+    def words(self) -> str:
+        return "number of epochs saved by early stopping"
+
+
+@dataclass(frozen=True)
+class SnapshotLoss(Measure):
+    """The mean error of the pictures kept after an epoch."""
+
+    at: Moment
+
+    @property
+    def unit(self) -> Unit:
+        return "loss"
+
+    def value(self, case: Case, row: str) -> float:
+        assert isinstance(self.at, int)  # else it is a mistake
+        return case.snapshot_loss(row, self.at)
+
+    def words(self) -> str:
+        return f"mean error of the pictures kept {_moment(self.at)}"
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        if not isinstance(self.at, int):
+            allowed = "allowed for snapshot_loss: the number of an epoch"
+            yield "at", f"{show(self.at)} is no epoch; {allowed}"
+
+    def lacking(self, row: Row) -> Iterator[str]:
+        if self.at not in row.spec.snapshots:
+            known = show([*row.spec.snapshots])
+            yield f"has no snapshot_loss of epoch {self.at}; allowed: {known}"
+
+
+@dataclass(frozen=True)
+class Recall(Measure):
+    """The share of a class's images that are recognised."""
+
+    class_: str
+    task: ClassVar[Task | None] = "classification"
+
+    @property
+    def unit(self) -> Unit:
+        return "share"
+
+    @property
+    def more_is_better(self) -> bool | None:
+        return True
+
+    def value(self, case: Case, row: str) -> float:
+        return recalls(case.confusion(row))[self.class_]
+
+    def words(self) -> str:
+        return f"recall of {self.class_}"
+
+
+@dataclass(frozen=True)
+class ErrorsWithin(Measure):
+    """The share of the errors whose true and predicted class belong to one of the sets."""
+
+    sets: Sequence[Sequence[str]]
+    task: ClassVar[Task | None] = "classification"
+
+    @property
+    def unit(self) -> Unit:
+        return "share"
+
+    @property
+    def more_is_better(self) -> bool | None:
+        return None
+
+    def value(self, case: Case, row: str) -> float:
+        errors = {
+            (true, predicted): images
+            for true, of_class in zip(CLASS_NAMES, case.confusion(row), strict=True)
+            for predicted, images in zip(CLASS_NAMES, of_class, strict=True)
+            if true != predicted
+        }
+        if not sum(errors.values()):
+            raise NotTestedError(f"{row} makes no errors")
+        inside = [images for pair, images in errors.items() if in_one(self.sets, *pair)]
+        return sum(inside) / sum(errors.values())
+
+    def words(self) -> str:
+        return f"share of errors {within(self.sets)}"
+
+
+@dataclass(frozen=True)
+class _OfPixels(Measure):
+    metric: Output
+    over: Over
+    edge: int | None = None
+    task: ClassVar[Task | None] = "reconstruction"
+    what: ClassVar[str]
+
+    def value(self, case: Case, row: str) -> float:
+        return case.pixels(row, self.metric, self.over, self.edge)
+
+    def words(self) -> str:
+        over = "largest" if self.over == "max" else self.over
+        edge = f"in the last {self.edge} rows and columns of pixels"
+        return f"{over} {self.what} {edge if self.edge else 'of all pixels'}"
+
+
+@dataclass(frozen=True)
+class OutputStd(_OfPixels):
+    """The standard deviation of the output over images, a pixel's."""
+
+    what: ClassVar[str] = "standard deviation over images"
+
+    @property
+    def unit(self) -> Unit:
+        return "output"
+
+
+@dataclass(frozen=True)
+class PixelLoss(_OfPixels):
+    """The error, a pixel's."""
+
+    what: ClassVar[str] = "error"
+
+    @property
+    def unit(self) -> Unit:
+        return "loss"
+
+
+# By the name of the metric.
+MEASURES: dict[str, type[Measure]] = {
+    **dict.fromkeys(CURVES, OfHistory),
+    "epochs_saved": EpochsSaved,
+    "snapshot_loss": SnapshotLoss,
+    "recall": Recall,
+    "errors_within": ErrorsWithin,
+    "output_std": OutputStd,
+    "pixel_loss": PixelLoss,
+}
+
+
+def recalls(confusion: Sequence[Sequence[int]]) -> dict[str, float]:
+    """By class the share of its images that are recognised; 0 if it has none."""
+    return {
+        name: images[index] / (sum(images) or 1)
+        for index, (name, images) in enumerate(zip(CLASS_NAMES, confusion, strict=True))
+    }
+
+
+def in_one(sets: Sequence[Sequence[str]], one: str, other: str) -> bool:
+    """Whether two classes belong to one of the sets."""
+    return any(one in names and other in names for names in sets)
+
+
+def within(sets: Sequence[Sequence[str]]) -> str:
+    """``within Coat and Shirt or within Sandal and Sneaker``"""
+    return " or ".join(f"within {listed(names)}" for names in sets)
+
+
+def _epoch(moment: Moment) -> str:
+    return MOMENTS[moment] if isinstance(moment, str) else f"epoch {moment}"
+
+
+def _moment(moment: Moment) -> str:
+    passed = moment == "final" or isinstance(moment, int)
+    return f"{'after' if passed else 'at'} {_epoch(moment)}"
