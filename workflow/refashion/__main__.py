@@ -180,8 +180,8 @@ def scorecard(arguments: argparse.Namespace) -> None:
         paper.key: scorecard.grade_paper(paper, arguments.results, arguments.margins)
         for paper in map(papers.load_paper, arguments.papers)
     }
-    seeds = dict.fromkeys(grades, arguments.seeds)
-    card = scorecard.Card(arguments.scale, grades, seeds)
+    seeds: list[int] = arguments.seeds
+    card = scorecard.Card(arguments.scale, grades, dict.fromkeys(grades, seeds))
     write_record(card.as_json(), arguments.out, indent=2)
     arguments.out_badge.write_text(badge(card))
     picture.draw(card, arguments.out_svg, arguments.out_pdf)

@@ -6,7 +6,7 @@ Read from the source, so nothing is imported to find out; with the standard libr
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -62,8 +62,10 @@ def _imported(file: Path) -> frozenset[str]:
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """The statements in a node, but those under ``if TYPE_CHECKING``, which never run."""
-    checked = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-    for child in node.orelse if checked else ast.iter_child_nodes(node):
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        children = node.orelse
+    for child in children:
         if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
             yield child
             yield from _statements(child)

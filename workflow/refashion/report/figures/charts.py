@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -26,6 +26,10 @@ from refashion.report.figures.shared import (
     leave_empty,
 )
 
+if TYPE_CHECKING:
+    from refashion.paper.figures import Figure as Exhibit
+    from refashion.paper.papers import Paper
+
 DEFAULT_SERIES = ("train", "val")
 SERIES = {
     "running": "training, during the epoch",
@@ -46,7 +50,7 @@ OUTSIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
 FEW_EPOCHS = 5  # a line through so few points is hard to see without them
 
 
-def curves(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) -> Figure:
+def curves(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
     """Series against epoch: mean over seeds, band from least to greatest.
 
     One row has a colour for each series; several have a colour for each row and a line style for
@@ -77,7 +81,7 @@ def curves(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]
             if one_row:
                 handles.append(Line2D([], [], color=color, label=f"{row}, {SERIES[name]}"))
         if not one_row:
-            handles.append(Line2D([], [], color=color, label=row))
+            handles.append(Line2D([], [], color=colors[index], label=row))
     add_notes(drawn, notes)
     if not handles:
         leave_empty(axes, rows)
@@ -101,7 +105,7 @@ def _colors(count: int) -> Sequence[Any]:
     """The palette; for more curves than it has colours as many shades of one scale."""
     if count <= len(PALETTE):
         return PALETTE
-    return mpl.colormaps["viridis"](np.linspace(0, 0.9, count))
+    return [*mpl.colormaps["viridis"](np.linspace(0, 0.9, count))]
 
 
 def _draw_curve(axes: Axes, values: pd.DataFrame, color: str, line: Any) -> None:
@@ -141,7 +145,7 @@ def _scale_axes(axes: Axes, last_epoch: int, log: bool) -> None:
     axes.set_axisbelow(True)
 
 
-def bars(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) -> Figure:
+def bars(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
     """A bar for each row and series, of the epoch whose weights were kept.
 
     Its length is the mean over seeds, with a line from the least to the greatest.
@@ -189,16 +193,16 @@ def bars(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) 
     return drawn
 
 
-def _column(series: str, metric: str) -> str:
+def _column(series: str, metric: str | None) -> str:
     """The series' column in history.csv; what is measured while training has one mean alone."""
     return f"{series}_{metric}" + ("" if series == "running" else "_batch_mean")
 
 
-def _factor(figure: Mapping) -> float:
+def _factor(figure: Exhibit) -> float:
     return 100.0 if figure.metric == "accuracy" else 1.0
 
 
-def _axis_label(figure: Mapping, series: Sequence[str]) -> str:
+def _axis_label(figure: Exhibit, series: Sequence[str]) -> str:
     """What an axis shows, with the name of its series if there is but one."""
     what = "Accuracy (%)" if figure.metric == "accuracy" else "Loss"
     of = [SERIES[name] for name in series] if len(series) == 1 else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +20,10 @@ from refashion.report.figures.shared import (
     completed_runs,
 )
 
+if TYPE_CHECKING:
+    from refashion.paper.figures import Figure as Exhibit
+    from refashion.paper.papers import Paper
+
 # Of the ten images: a plain shape, one full of gaps, a dark and heavy one.
 SNAPSHOT_CLASSES = ("T-shirt/top", "Sandal", "Ankle boot")
 LARGEST = 0.75  # inches: an image of 28 pixels is no better for being larger
@@ -27,11 +31,11 @@ HEAD = 0.22  # inches above the images, for the names of columns
 
 
 def reconstructions(
-    paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]
+    paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]
 ) -> Figure:
     """First image of each class, above what each network makes of it; the first seed."""
     found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure.rows]
-    lines = [(name, outputs and outputs["outputs"], note) for name, outputs, note in found]
+    lines = [(name, outputs["outputs"] if outputs else None, note) for name, outputs, note in found]
     classes = np.arange(len(CLASS_NAMES))
     complete = [outputs for _, outputs, _ in found if outputs]
     if complete:
@@ -54,7 +58,7 @@ def reconstructions(
     return drawn
 
 
-def snapshots(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) -> Figure:
+def snapshots(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
     """What each network makes of some images, untrained and after ever more epochs; first seed."""
     found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure.rows]
     complete = [outputs for _, outputs, _ in found if outputs]
@@ -90,7 +94,7 @@ def _by_epoch(outputs: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
     return {int(epoch): images for epoch, images in taken}
 
 
-def examples(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) -> Figure:
+def examples(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
     """First images of each class with their true and their predicted class; the first seed.
 
     Five classes side by side, the images of a class one below the other. A wrong one is marked by
@@ -127,7 +131,7 @@ def examples(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[in
 
 
 def _first_seed(
-    paper: Any, name: str, results_root: Path, seeds: Sequence[int]
+    paper: Paper, name: str, results_root: Path, seeds: Sequence[int]
 ) -> tuple[dict[str, np.ndarray] | None, str]:
     """What outputs.safetensors holds of a row's first seed; or None, and a note why not.
 

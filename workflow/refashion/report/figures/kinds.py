@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from refashion.report.figures import charts, images, matrices
 from refashion.report.figures.shared import write
 
 if TYPE_CHECKING:
     from refashion.paper.figures import Figure as Exhibit
+    from refashion.paper.papers import Paper
 
 # Each makes a Figure from a paper, an entry of its figures, the folder of results and the seeds.
 KINDS = {
@@ -25,7 +26,7 @@ KINDS = {
 
 
 def draw(
-    paper: Any,
+    paper: Paper,
     figure: Exhibit,
     results_root: Path,
     seeds: Sequence[int],

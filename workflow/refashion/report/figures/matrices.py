@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,6 +25,10 @@ from refashion.report.figures.shared import (
     over_seeds,
 )
 
+if TYPE_CHECKING:
+    from refashion.paper.figures import Figure as Exhibit
+    from refashion.paper.papers import Paper
+
 # The errors have the colours to themselves: the diagonal is masked, and so grey.
 CONFUSED = LinearSegmentedColormap.from_list(
     "confused", ["#ffffff", "#f8d5bb", "#ea9a5e", "#c44e00"]
@@ -36,7 +40,7 @@ DIAGONAL = np.eye(len(CLASS_NAMES), dtype=bool)
 CENTRES = np.arange(len(CLASS_NAMES)) + 0.5
 
 
-def confusion(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]) -> Figure:
+def confusion(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
     """Counts, or shares of each true class in percent: mean over seeds, one colour scale."""
     names = figure.rows
     normalised = figure.normalised
@@ -72,7 +76,7 @@ def confusion(paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[i
 
 
 def confusion_difference(
-    paper: Any, figure: Mapping, results_root: Path, seeds: Sequence[int]
+    paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]
 ) -> Figure:
     """Published counts, measured ones, the second less the first; and what is recognised of each.
 
@@ -103,7 +107,7 @@ def confusion_difference(
                 leave_empty(axes, [name])
             continue
         _draw_counts(right, measured, ceiling, left=False)
-        right.set_title(f"{name}: measured, {over_seeds(counts)}")
+        right.set_title(f"{name}: measured, {over_seeds([*counts])}")
         _draw_difference(below, measured - published)
         below.set_title(f"{name}: measured minus published")
         _draw_recognised(beside, published, counts)
@@ -124,7 +128,7 @@ def _draw_difference(axes: Axes, difference: np.ndarray) -> None:
 
 
 def _counts(
-    paper: Any, name: str, results_root: Path, seeds: Sequence[int]
+    paper: Paper, name: str, results_root: Path, seeds: Sequence[int]
 ) -> tuple[np.ndarray, list[str]]:
     """int64 [runs, 10, 10] of the completed runs, and a note for every other."""
     runs, notes = completed_runs(paper, name, results_root, seeds)

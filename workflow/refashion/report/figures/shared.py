@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 
 from refashion.results.paths import METRICS, run_folder
 from refashion.results.run import Run
+
+if TYPE_CHECKING:
+    from refashion.paper.papers import Paper
 
 SMOKE_MARK = "smoke run: no evidence"
 WIDTH = 6.3  # inches: the text width of a printed page
@@ -22,7 +25,7 @@ HAIRLINE = "#e3e3e3"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, VERMILION, *_ = PALETTE
 
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 7.5,
     "text.color": INK,
@@ -54,7 +57,7 @@ STYLE = {
 
 
 def completed_runs(
-    paper: Any, name: str, results_root: Path, seeds: Sequence[int]
+    paper: Paper, name: str, results_root: Path, seeds: Sequence[int]
 ) -> tuple[list[Run], list[str]]:
     """A row's completed runs, and a note for every other seed.
 
@@ -125,7 +128,7 @@ def _mark_as_smoke(drawn: Figure) -> None:
     taller = height + 0.18
     share = height / taller
     drawn.set_size_inches(width, taller)
-    engine = drawn.get_layout_engine()
+    engine: Any = drawn.get_layout_engine()
     if engine:
         engine.set(rect=(0, 0, 1, share))
     else:
