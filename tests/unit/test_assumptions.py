@@ -20,7 +20,7 @@ def pixels(whole):
 def _said(assumption: str, paper: str = "caprari2025") -> str:
     assumptions = papers.load_paper(FOLDER / f"{paper}.yaml").assumptions
     entry = next(entry for entry in assumptions if entry.id == assumption)
-    return " ".join(f"{entry['why']} {entry['alternatives']}".split())
+    return " ".join(f"{entry.why} {entry.alternatives}".split())
 
 
 def _claim(name: str) -> dict:
