@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from refashion.paper import architectures, layers
 from refashion.paper.spec import Normalisation, Spec
-from refashion.training import dataset, networks
+from refashion.training import dataset, networks, sources
 from refashion.training.device import prepare
 from refashion.training.epoch import Training
 from refashion.training.evaluation import evaluate
@@ -170,7 +170,7 @@ def _write_idx_files(images: Path, folder: Path) -> None:
     """The data set as torchvision's class reads it."""
     data = dataset.load(images)
     folder.mkdir(parents=True)
-    for tensor, payload in dataset.FILES.items():
+    for tensor, payload in sources.FILES.items():
         array = getattr(data, tensor)
         header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
         (folder / payload.name).write_bytes(header + array.tobytes())
@@ -183,7 +183,11 @@ def _work(way: str, case: str, images: Path, seconds: float, threads: int, start
     """One process: warm up, wait for the others, then work for a while."""
     torch.set_num_threads(threads)
     pieces = WAYS[way](CASES[case], images)
-    next(pieces), next(pieces)
+    try:
+        next(pieces), next(pieces)
+    except Exception:
+        start.abort()  # else the others wait for this one
+        raise
     start.wait()
     counts, spent = [0, 0], [0.0, 0.0]
     while sum(spent) < seconds:
@@ -207,9 +211,11 @@ def measure(way: str, case: str, images: Path, seconds: float) -> dict[str, floa
     jobs = [spawn.Process(target=_work, args=arguments) for _ in range(processes)]
     for job in jobs:
         job.start()
-    measured = [results.get() for _ in jobs]
     for job in jobs:
         job.join()
+    if any(job.exitcode for job in jobs):
+        raise RuntimeError(f"{way} failed on {case}")
+    measured = [results.get() for _ in jobs]
     trained, evaluated, peak = zip(*measured, strict=True)
     return {"train": sum(trained), "evaluate": sum(evaluated), "peak_mb": max(peak)}
 
