@@ -281,6 +281,24 @@ def test_a_setting_changes_the_hash_of_its_row_and_of_the_row_that_reuses_its_en
     assert differ == ["t4-arch2-nolinear", "t8-pretrained"]
 
 
+def test_a_fingerprint_is_that_of_the_parts_it_is_asked_for(paper, load_changed):
+    def correct(data):
+        data["tables"][0]["lines"][0]["published"]["val_error"] = 0.5
+
+    def note(data):
+        data["rows"][0]["note"] = "seen twice"
+
+    parts = ("names", "trained", "tested", "tables")
+    before = [paper.fingerprint(part) for part in parts]
+    as_it_was = load_changed(lambda data: None)
+    corrected, noted = load_changed(correct), load_changed(note)
+    assert [as_it_was.fingerprint(part) for part in parts] == before
+    assert [corrected.fingerprint(part) for part in parts[:-1]] == before[:-1]
+    assert corrected.fingerprint("tables") != before[-1]
+    assert [noted.fingerprint(part) for part in parts] == before
+    assert len({known.fingerprint() for known in (as_it_was, corrected, noted)}) == 3
+
+
 def test_the_same_number_written_otherwise_gives_the_same_hash(paper, load_changed):
     def change(data):
         data["defaults"]["momentum"] = 0
