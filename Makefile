@@ -13,7 +13,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern poppler-utils
 
 .DEFAULT_GOAL := help
-.PHONY: help report check accept readme test bench lint types format latex clean
+.PHONY: help report check accept readme test bench lint format latex clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -39,13 +39,11 @@ bench: .venv/bench  ## measure training speed against a notebook and Lightning, 
 	PYTHONPATH=workflow:tests $(BIN)/python tests/bench --dataset results/dataset/paper.safetensors \
 	  --out results/bench.json $(BENCH)
 
-lint: .venv/installed  ## check style, and which room imports from which: ruff, snakefmt, import-linter
+lint: .venv/installed  ## check style, the order of the rooms, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	PYTHONPATH=workflow $(BIN)/lint-imports --no-cache --no-logo
-
-types: .venv/installed  ## check the library's types: basedpyright
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 format: .venv/installed  ## let ruff and snakefmt tidy
