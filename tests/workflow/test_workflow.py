@@ -307,7 +307,8 @@ def test_a_diverging_row_is_reported_and_the_others_go_on(copy_of_finished):
 def test_bad_input_stops_before_any_job_and_names_file_key_and_way_out(fresh):
     fresh.edit(PAPER, lambda text: text.replace("dropout: 0.4}", "dropout: 1.4}", 1))
     printed = fresh.snakemake("--cores", "1", fails=True)
-    assert re.search(r"caprari2025\.yaml: rows\[\d+\]\.dropout: 1\.4 is not in \[0, 1\)", printed)
+    said = r"caprari2025\.yaml:\d+: rows\[\d+\]\.dropout: 1\.4 is not in \[0, 1\)"
+    assert re.search(said, printed)
     assert "Traceback" not in printed
     assert not fresh.path(RESULTS).exists()
 
