@@ -85,7 +85,9 @@ rule scorecard:
         runs=runs(ROWS, "metrics.json"),
         summaries=summaries(ROWS),
         evidence=evidence(PAPERS, "findings", "claims"),
-        code=library("judging.scorecard", "report.figures.scorecard"),
+        code=library(
+            "judging.scorecard", "report.figures.scorecard", "report.scorecard"
+        ),
     output:
         card=f"{RESULTS}/scorecard.json",
         badge=f"{RESULTS}/scorecard.svg",
