@@ -2,6 +2,7 @@
 # library decide what a verb of it makes.
 
 import shlex
+from functools import cache
 from os.path import relpath
 
 from refashion.imports import closure
@@ -28,14 +29,15 @@ CONFIGURATION, MARGINS = CONFIG.model_dump_json(), CONFIG.margins.model_dump_jso
 CLOSE = {kind: margin.margin for kind, margin in CONFIG.margins}
 
 
+@cache
+def files_of(*modules):
+    found = {file.resolve() for module in modules for file in closure(module)}
+    return sorted(map(relpath, found))
+
+
 def library(*modules):
     """An input function: the files of the library that these modules run, looked up for a job."""
-
-    def files(wildcards):
-        found = {file for module in modules for file in closure(module)}
-        return sorted(relpath(file.resolve()) for file in found)
-
-    return files
+    return lambda wildcards: files_of(*modules)
 
 
 def runs(rows, *files):
