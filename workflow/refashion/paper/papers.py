@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from refashion.errors import UserError
+from refashion.paper.architectures import Architecture
 from refashion.paper.claims import Claim, check_claims
 from refashion.paper.config import CONFIG_FILE, Config
 from refashion.paper.figures import Figure, check_figures
@@ -42,7 +43,7 @@ from refashion.paper.tables import (
     check_confusion_matrices,
     check_tables,
 )
-from refashion.paper.yaml_file import as_list, line_of, read_yaml
+from refashion.paper.yaml_file import as_list, as_mapping, line_of, read_yaml
 
 PAPERS_FOLDER = Path("workflow/papers")
 
@@ -103,6 +104,7 @@ class PaperFile(Record):
     citation: Citation
     protocol: Protocol
     defaults: Defaults
+    architectures: Annotated[dict[str, Architecture], Field(min_length=1)]
     rows: Annotated[Many[Entry], Field(min_length=1)]
     tables: Many[Table]
     confusion_matrices: Many[ConfusionMatrix] = ()
@@ -232,7 +234,8 @@ def _check(sound: _Sound, path: Path, problems: Problems) -> tuple[Sheet, tuple[
     origin = None
     if "defaults" in data and ("defaults",) not in sound.broken:
         entries = sound.entries("rows", Entry)
-        origin = Origin(str(data.get("key")), str(path), Defaults.model_validate(data["defaults"]))
+        defaults = Defaults.model_validate(data["defaults"])
+        origin = Origin(str(data.get("key")), str(path), defaults, _architectures(sound, problems))
     rows = build_rows(origin, entries, problems) if origin else {}
     sheet = Sheet(rows, names, problems)
     sheet = replace(sheet, rows=check_encoders(sound.entries("rows", Entry), sheet))
@@ -259,6 +262,20 @@ def _check(sound: _Sound, path: Path, problems: Problems) -> tuple[Sheet, tuple[
         return sheet, ()
     known = [assumption.id for assumption in assumptions.values()]
     return sheet, build_studies(studies, known, entries, (tables, claims), origin, sheet)
+
+
+def _architectures(sound: _Sound, problems: Problems) -> dict[str, Architecture | None]:
+    """The architectures by name; None for one that is wrong."""
+    found: dict[str, Architecture | None] = {}
+    for name, written in as_mapping(sound.data.get("architectures")).items():
+        found[name] = None
+        if ("architectures", name) not in sound.broken:
+            architecture = Architecture.model_validate(written)
+            mistakes = list(architecture.mistakes())
+            for place, said in mistakes:
+                problems.add(f"architectures.{name}.{place}", said)
+            found[name] = None if mistakes else architecture
+    return found
 
 
 def check_unique_ids(sections: Mapping[str, Mapping[int, Any]], problems: Problems) -> None:

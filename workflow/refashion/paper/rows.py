@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from refashion.paper.architectures import ARCHITECTURES
+from refashion.paper.architectures import Architecture
 from refashion.paper.layers import Layer, Network, ShapeError
 from refashion.paper.problems import Problems, show, unknown
 from refashion.paper.record import Distinct, Id, Text
@@ -59,11 +58,15 @@ class Entry(Settings):
 
 @dataclass(frozen=True)
 class Origin:
-    """The paper's key, its file, and the settings that its rows share."""
+    """The paper's key, its file, and what its rows share: settings and architectures.
+
+    An architecture that is wrong is None.
+    """
 
     key: str
     file: str
     defaults: Defaults
+    architectures: Mapping[str, Architecture | None]
 
 
 def build_rows(origin: Origin, entries: Mapping[int, Entry], problems: Problems) -> dict[int, Row]:
@@ -83,58 +86,35 @@ def build_row(origin: Origin, entry: Entry, at: str, problems: Problems) -> Row 
     if idle in entry.model_fields_set:
         said = f"does nothing with {spec.optimizer}; allowed with optimizer: {owner}"
         problems.add(f"{at}.{idle}", f"{show(getattr(entry, idle))} {said}")
-    misfits = list(_misfits(spec.architecture, spec.parameters))
-    for key, text in misfits:
-        problems.add(f"{at}.{key}", text)
+    if spec.architecture not in origin.architectures:
+        said = unknown(spec.architecture, origin.architectures, "architecture of this file")
+        problems.add(f"{at}.architecture", said)
+    architecture = origin.architectures.get(spec.architecture)
+    if architecture is None:
+        return None
+    misfits = list(architecture.misfits(spec.architecture, spec.parameters))
+    for name, text in misfits:
+        problems.add(f"{at}.parameters.{name}", text)
     if misfits:
         return None
     try:
-        network = build_network(spec)
+        network = architecture.build(spec.parameters, spec.dropout)
     except ShapeError as error:
         problems.add(f"{at}.parameters", f"{show(spec.parameters)} do not fit: {error}")
         return None
+    if spec.dropout and not architecture.has_dropout:
+        said = f"{spec.dropout:g} does nothing in {spec.architecture}; allowed: 0"
+        problems.add(f"{at}.dropout", said)
     for key, text in _contradictions(spec, network):
         problems.add(f"{at}.{key}", text)
     named = {key: getattr(entry, key) for key in ("id", "aliases", "variant_of", "note")}
     return Row(paper=origin.key, file=origin.file, spec=spec, network=network, **named)
 
 
-def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(key, what is wrong) of parameters that the architecture's function does not take."""
-    if architecture not in ARCHITECTURES:
-        yield "architecture", unknown(architecture, ARCHITECTURES, "architecture")
-        return
-    function = ARCHITECTURES[architecture]
-    hints = get_type_hints(function)
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name != "dropout"
-    }
-    wanted = [name for name, default in defaults.items() if default is inspect.Parameter.empty]
-    for name, value in parameters.items():
-        if name not in defaults:
-            yield f"parameters.{name}", unknown(name, defaults, f"parameter of {architecture}")
-        elif value == defaults[name]:
-            # One way of writing each training: its hash decides what is trained again.
-            yield f"parameters.{name}", f"{show(value)} is the default; allowed: leave it out"
-        elif get_origin(hints[name]) is Literal:
-            if value not in get_args(hints[name]):
-                yield f"parameters.{name}", unknown(value, get_args(hints[name]), "choice here")
-        elif not isinstance(value, hints[name]):
-            or_null = " or null" if type(None) in get_args(hints[name]) else ""
-            yield f"parameters.{name}", f"{show(value)} is not a whole number in [1, ∞){or_null}"
-    for name in wanted:
-        if name not in parameters:
-            yield f"parameters.{name}", f"is missing; {architecture} takes {', '.join(wanted)}"
-
-
 def _contradictions(spec: Spec, network: Network) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) of settings that are allowed each by itself, and not together."""
-    dropout, epochs, split = spec.dropout, spec.epochs, spec.split
-    if dropout and not _has_dropout(spec.architecture):
-        yield "dropout", f"{dropout:g} does nothing in {spec.architecture}; allowed: 0"
-    if spec.validation_dropout and not dropout:
+    epochs, split = spec.epochs, spec.split
+    if spec.validation_dropout and not spec.dropout:
         yield "validation_dropout", "true does nothing with dropout 0; allowed: false"
     if isinstance(spec.keep, int) and spec.keep > epochs:
         yield "keep", f"{spec.keep} is not in [1, {epochs}], the row's epochs"
@@ -145,20 +125,6 @@ def _contradictions(spec: Spec, network: Network) -> Iterator[tuple[str, str]]:
         yield "snapshots", f"{show(late)} are not in [0, {epochs}], the row's epochs"
     if spec.snapshots and network.task == "classification":
         yield "snapshots", "on a classification; allowed: on a reconstruction"
-
-
-def _has_dropout(architecture: str) -> bool:
-    return "dropout" in inspect.signature(ARCHITECTURES[architecture]).parameters
-
-
-def build_network(spec: Spec) -> Network:
-    """The layer table of a spec's architecture, with its parameters and dropout filled in.
-
-    Raises:
-        ShapeError: the layers do not fit one another.
-    """
-    dropout = {"dropout": spec.dropout} if _has_dropout(spec.architecture) else {}
-    return ARCHITECTURES[spec.architecture](**spec.parameters, **dropout)
 
 
 def check_names(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
