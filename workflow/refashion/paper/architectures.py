@@ -102,7 +102,10 @@ def _written(name: str, kind: Any) -> type[Line]:
         if form is not bool:
             form = Annotated[form | Name, allowed(_allowed(form))]
         forms[field.name] = form, default
-    return create_model(f"{kind.__name__}Line", __base__=Line, __doc__=kind.__doc__, **forms)
+    # There is no source to look for docstrings in, which takes a while.
+    quick = {"use_attribute_docstrings": False}
+    name = f"{kind.__name__}Line"
+    return create_model(name, __base__=Line, __cls_kwargs__=quick, __doc__=kind.__doc__, **forms)
 
 
 def _allowed(form: Any) -> str:
