@@ -1,8 +1,10 @@
-"""Intervals of Student's t."""
+"""What verdicts are made of: intervals of Student's t, and words with a sign."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
+from typing import Self
 
 import numpy as np
 from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
@@ -31,3 +33,21 @@ def _students_interval(
     quantile = stdtrit(len(values) - 1, (1 + level) / 2)
     half = float(quantile * np.std(values, ddof=1) * np.sqrt(share))
     return float(np.mean(values)) - half, float(np.mean(values)) + half
+
+
+class Verdict(StrEnum):
+    """What is said of something.
+
+    ``sign`` stands beside the word, so that a verdict is seen at a glance by everybody: no colour
+    alone tells verdicts apart. ``counted`` is what so many of them are, or what one does and
+    several do.
+    """
+
+    sign: str
+    counted: str
+
+    def __new__(cls, word: str, sign: str, counted: str) -> Self:
+        verdict = str.__new__(cls, word)
+        verdict._value_ = word
+        verdict.sign, verdict.counted = sign, counted
+        return verdict

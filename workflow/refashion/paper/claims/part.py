@@ -14,8 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field
 
-from refashion.paper.claims.case import Case, Over
-from refashion.paper.claims.measures import MEASURES, Measure, Unit
+from refashion.paper.claims.case import Case
+from refashion.paper.claims.measures import MEASURES, Measure, Over, Unit
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import Curve, Moment
 from refashion.paper.problems import show, unknown
@@ -56,6 +56,8 @@ class Part(Record):
     task: ClassVar[Task | None] = None
     # Whether a row may stand in both of its lists.
     may_share_rows: ClassVar[bool] = False
+    # Whether what it measures must know better and worse.
+    is_order: ClassVar[bool] = False
 
     @abstractmethod
     def effects(self, case: Case) -> dict[str, float]:
@@ -70,14 +72,30 @@ class Part(Record):
         """What the form says of these rows."""
 
     @property
-    def unit(self) -> Unit:
-        """What the effects are counted in."""
-        return "share"
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         """What it says the same of."""
         return ()
+
+    def measures(self) -> Sequence[Measure]:
+        """What is measured, by the metrics."""
+        return ()
+
+    @property
+    def measure(self) -> Measure:
+        """What is measured, by a part with one metric."""
+        (only,) = self.measures()
+        return only
+
+    @property
+    def unit(self) -> Unit:
+        """What the effects are counted in."""
+        measures = self.measures()
+        return measures[0].unit if measures else "share"
+
+    def values(self, case: Case, rows: Iterable[str]) -> dict[str, float]:
+        """What is measured of each row."""
+        measure = self.measure
+        return {row: measure.value(case.run(row)) for row in rows}
 
     def tested(self, case: Case) -> dict[str, float]:
         """The effects, with the sign turned under ``not``."""
@@ -88,10 +106,6 @@ class Part(Record):
         """What is tested, in words."""
         said = self.words()
         return sentence(f"Not so: {said}" if self.no else said[0].upper() + said[1:])
-
-    def plain(self) -> dict[str, Any]:
-        """As a file has it."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def names(self) -> Iterator[tuple[str, str]]:
         """(key, name) of every row that it names."""
@@ -105,7 +119,7 @@ class Part(Record):
         """The metrics and moments that it is about."""
         return {*self.metrics} | {value for key, value in self.given().items() if key in MOMENTS}
 
-    def split(self, id_of: Callable[[str], str]) -> tuple[Self, ...]:
+    def split(self, id_of: Callable[[str], str]) -> list[Self]:
         """A part for each metric, with rows by their ids."""
         given = self.given()
         rows: dict[str, Any] = {
@@ -114,7 +128,7 @@ class Part(Record):
         if "row" in given:
             rows["row"] = id_of(given["row"])
         each = [rows | {"metric": metric} for metric in self.metrics] or [rows]
-        return tuple(self.model_copy(update=changes) for changes in each)
+        return [self.model_copy(update=changes) for changes in each]
 
     def read_as(self, meant: Callable[[Any], Any]) -> Self:
         """The same of other metrics and moments; ``meant`` gives what stands in place of one."""
@@ -128,20 +142,23 @@ class Part(Record):
 
     def misfits(self, sheet: Sheet) -> Misfits:
         """What is wrong with it, or with the rows that it names."""
-        yield from [*self.wrong_keys()] or [*self.mistakes()] or self._wrong_rows(sheet)
-
-    def wrong_keys(self) -> Misfits:
-        """Keys that are missing or do nothing."""
-        yield from ()
+        yield from [*self.mistakes()] or self._wrong_rows(sheet)
 
     def mistakes(self) -> Misfits:
         """What does not fit together, whatever the rows are."""
-        yield from ()
+        for measure in self.measures():
+            yield from measure.mistakes()
+        for measure in self.measures():
+            if self.is_order and measure.more_is_better is None:
+                said = "knows no better and worse; allowed: a loss, accuracy or recall"
+                yield "metric", f"{measure.metric} {said}"
 
     def lacking(self, row: Row) -> Iterator[str]:
         """Why a row does not have what is asked for, if so."""
         if self.task and row.task != self.task:
             yield f"is a {row.task}; allowed: a {self.task}"
+        for measure in self.measures():
+            yield from measure.lacking(row)
 
     def _wrong_rows(self, sheet: Sheet) -> Misfits:
         found: dict[tuple[str, int], tuple[str, str]] = {}
@@ -198,29 +215,17 @@ class Measured(OfMetric):
     edge: Annotated[int, Field(ge=1, le=14)] | None = None
 
     def measures(self) -> list[Measure]:
-        """What is measured, by the metrics."""
         given = self.given()
         return [
             kind(metric, **{key: given[key] for key in _keys(kind) if key in given})
             for metric, kind in ((metric, MEASURES[metric]) for metric in self.metrics)
         ]
 
-    @property
-    def measure(self) -> Measure:
-        """What is measured, by a part with one metric."""
-        (only,) = self.measures()
-        return only
+    def misfits(self, sheet: Sheet) -> Misfits:
+        yield from [*self._wrong_keys()] or super().misfits(sheet)
 
-    @property
-    def unit(self) -> Unit:
-        return self.measure.unit
-
-    def values(self, case: Case, rows: Iterable[str]) -> dict[str, float]:
-        """What is measured of each row."""
-        measure = self.measure
-        return {row: measure.value(case, row) for row in rows}
-
-    def wrong_keys(self) -> Misfits:
+    def _wrong_keys(self) -> Misfits:
+        """Keys that are missing or do nothing."""
         given, kinds = self.given(), [MEASURES[metric] for metric in self.metrics]
         takes = {key: needed for kind in kinds for key, needed in _keys(kind).items()}
         needed = [key for key, field in type(self).model_fields.items() if field.is_required()]
@@ -233,22 +238,6 @@ class Measured(OfMetric):
                 allowed = ", ".join(map(_written, takes)) or "none"
                 idle = f"{show(given[key])} does nothing beside {listed(self.metrics)}"
                 yield _written(key), f"{idle}; allowed: {allowed}"
-
-    def mistakes(self) -> Misfits:
-        for measure in self.measures():
-            yield from measure.mistakes()
-
-    def lacking(self, row: Row) -> Iterator[str]:
-        for measure in self.measures():
-            yield from measure.lacking(row)
-
-
-def ordered(measures: Sequence[Measure]) -> Misfits:
-    """Why these measures know no better and worse, if so."""
-    for measure in measures:
-        if measure.more_is_better is None:
-            said = "knows no better and worse; allowed: a loss, accuracy or recall"
-            yield "metric", f"{measure.metric} {said}"
 
 
 def each_of(rows: Sequence[str]) -> str:
