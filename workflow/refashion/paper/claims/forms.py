@@ -6,6 +6,7 @@ The docstring of a form says when it holds.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
 from typing import Annotated, ClassVar, Literal
@@ -15,21 +16,13 @@ from pydantic import Field
 from refashion.errors import NotTestedError
 from refashion.paper.claims import part
 from refashion.paper.claims.case import Case
-from refashion.paper.claims.measures import (
-    Measure,
-    OfHistory,
-    SnapshotLoss,
-    Unit,
-    in_one,
-    recalls,
-    within,
-)
+from refashion.paper.claims.measures import Measure, Unit, in_one, measure_of, recalls, within
 from refashion.paper.claims.part import Misfits, each_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import CURVES, Metric
 from refashion.paper.problems import show
 from refashion.paper.record import Distinct, Id, OneOf, allowed
-from refashion.paper.spec import Row, Task
+from refashion.paper.spec import Row
 from refashion.text import count, listed
 
 # ---- rows against each other --------------------------------------------------------------------
@@ -94,8 +87,6 @@ class Alike(part.Measured, part.OfRows):
     level: Annotated[float | None, allowed("a number, the width of a range")] = None
     among: Annotated[Distinct[Id] | None, Field(min_length=1)] = None
 
-    may_share_rows: ClassVar[bool] = True
-
     def effects(self, case: Case) -> dict[str, float]:
         allowed = self._range(case, self.among) if self.among else self.level or 0
         return {"range": allowed - self._range(case, self.rows)}
@@ -149,17 +140,24 @@ class _AgainstLevel(part.Measured, part.OfRows):
     level: Level
     factor: part.Threshold = 1.0
 
+    @abstractmethod
+    def effect(self, case: Case, row: str) -> float:
+        """By how much it holds for a row."""
+
+    def effects(self, case: Case) -> dict[str, float]:
+        return {row: self.effect(case, row) for row in self.rows}
+
     def level_of(self, case: Case, row: str) -> float:
         """What a row is held against."""
-        if isinstance(self.level, str):
+        level = self.level
+        if isinstance(level, str):
             assert case.levels is not None  # who tests a part against a level knows levels
-            return self.factor * case.levels(row, self.measure.metric, self.level)
-        return self.factor * self.level
+            level = case.levels(row, self.measure.metric, level)
+        return self.factor * level
 
-    def above_level(self, case: Case) -> dict[str, float]:
-        """By how much each row is above the level."""
-        values = self.values(case, self.rows)
-        return {row: value - self.level_of(case, row) for row, value in values.items()}
+    def above(self, case: Case, row: str) -> float:
+        """By how much a row is above the level."""
+        return self.measure.value(case.run(row)) - self.level_of(case, row)
 
     def says(self, where: str) -> str:
         """In words, where each row is beside the level."""
@@ -172,8 +170,9 @@ class _AgainstLevel(part.Measured, part.OfRows):
 
     def mistakes(self) -> Misfits:
         yield from super().mistakes()
-        for measure in self.measures() if isinstance(self.level, str) else ():
-            if not (isinstance(measure, OfHistory) and measure.is_loss):
+        losses = {name for name, metric in CURVES.items() if metric.quantity == "loss"}
+        for metric in self.metrics if isinstance(self.level, str) else ():
+            if metric not in losses or self.minus or self.since:
                 yield "level", f"{show(self.level)} is an error; allowed beside a loss alone"
 
     def lacking(self, row: Row) -> Iterator[str]:
@@ -187,9 +186,8 @@ class OneSide(_AgainstLevel):
 
     form: Literal["below", "above"]
 
-    def effects(self, case: Case) -> dict[str, float]:
-        sign = 1 if self.form == "above" else -1
-        return {row: sign * above for row, above in self.above_level(case).items()}
+    def effect(self, case: Case, row: str) -> float:
+        return self.above(case, row) * (1 if self.form == "above" else -1)
 
     def words(self) -> str:
         return self.says(self.form)
@@ -202,8 +200,8 @@ class Near(_AgainstLevel):
     by: part.Threshold
     level: Level = 0.0
 
-    def effects(self, case: Case) -> dict[str, float]:
-        return {row: self.by - abs(above) for row, above in self.above_level(case).items()}
+    def effect(self, case: Case, row: str) -> float:
+        return self.by - abs(self.above(case, row))
 
     def words(self) -> str:
         return self.says(f"within {self.measure.difference(self.by)} of")
@@ -223,15 +221,11 @@ class Fails(_AgainstLevel):
     def unit(self) -> Unit:
         return "relative"
 
-    def effects(self, case: Case) -> dict[str, float]:
-        """By how much each is above the level, as a share of it; without a limit if it diverges."""
-        measure = self.measure
-        return {
-            row: math.inf
-            if case.diverged(row)
-            else measure.value(case.run(row)) / self.level_of(case, row) - 1
-            for row in self.rows
-        }
+    def effect(self, case: Case, row: str) -> float:
+        """By how much it is above the level, as a share of it; without a limit if it diverges."""
+        if case.diverged(row):
+            return math.inf
+        return self.measure.value(case.run(row)) / self.level_of(case, row) - 1
 
     def words(self) -> str:
         return f"{self.says('above')}, or the training diverges"
@@ -243,7 +237,7 @@ _IN_EVERY_EPOCH = tuple(name for name in CURVES if name != "epoch")
 _WORDS = "a loss or an accuracy, which has a value in every epoch"
 
 
-class Flattens(part.OfMetric, part.OfRows):
+class Flattens(part.OfRows):
     """The last ``share`` of the epochs changes it by less than ``factor`` of what the first brings.
 
     The first share counts from the first epoch on, after which a run is measured first. What rises
@@ -256,7 +250,7 @@ class Flattens(part.OfMetric, part.OfRows):
     factor: part.Threshold
 
     def measures(self) -> list[Measure]:
-        return [OfHistory(metric, at="final") for metric in self.metrics]
+        return [measure_of(metric, {"at": "final"}) for metric in self.metrics]
 
     def effects(self, case: Case) -> dict[str, float]:
         (metric,) = self.metrics
@@ -279,7 +273,7 @@ class Flattens(part.OfMetric, part.OfRows):
         )
 
 
-class Falls(part.OfMetric, part.OfRows):
+class Falls(part.OfRows):
     """The metric falls from each of ``epochs`` to the next."""
 
     form: Literal["falls"]
@@ -295,12 +289,8 @@ class Falls(part.OfMetric, part.OfRows):
 
     def measures(self) -> list[Measure]:
         """After each epoch."""
-        kinds = {"snapshot_loss": SnapshotLoss}
-        return [
-            kinds.get(metric, OfHistory)(metric, at=epoch)
-            for epoch in self.epochs
-            for metric in self.metrics
-        ]
+        after = [{"at": epoch} for epoch in self.epochs]
+        return [measure_of(metric, keys) for keys in after for metric in self.metrics]
 
     def effects(self, case: Case) -> dict[str, float]:
         course = [
@@ -325,13 +315,11 @@ class Falls(part.OfMetric, part.OfRows):
 # ---- classes ------------------------------------------------------------------------------------
 
 
-class Recalled(part.OfRows):
+class Recalled(part.OfClasses):
     """Each of ``classes`` is recognised more, or less, often than every other class."""
 
     form: Literal["best_recalled", "worst_recalled"]
     classes: part.Classes
-
-    task: ClassVar[Task | None] = "classification"
 
     def effects(self, case: Case) -> dict[str, float]:
         sign = 1 if self.form == "best_recalled" else -1
@@ -352,14 +340,12 @@ class Recalled(part.OfRows):
         )
 
 
-class TakenFor(part.OfRows):
+class TakenFor(part.OfClasses):
     """Of images of ``class``, more are taken for ``as`` than for any other class."""
 
     form: Literal["taken_for"]
     class_: Annotated[part.ClassName, Field(alias="class")]
     as_: Annotated[part.ClassName, Field(alias="as")]
-
-    task: ClassVar[Task | None] = "classification"
 
     def effects(self, case: Case) -> dict[str, float]:
         """In shares of the class's images."""
@@ -381,14 +367,12 @@ class TakenFor(part.OfRows):
         )
 
 
-class LargestConfusions(part.OfRows):
+class LargestConfusions(part.OfClasses):
     """The ``count`` pairs of classes most often confused, either way, are inside ``sets``."""
 
     form: Literal["largest_confusions"]
     sets: part.Sets
     count: Annotated[int, Field(ge=1)]
-
-    task: ClassVar[Task | None] = "classification"
 
     def effects(self, case: Case) -> dict[str, float]:
         """The last pair that is asked for against the largest outside, in shares of all images."""
@@ -407,13 +391,10 @@ class LargestConfusions(part.OfRows):
         return inside, [pair for pair in every if pair not in inside]
 
     def words(self) -> str:
-        pairs = f"{self.count} pairs of classes that are"
-        verb = "are"
-        if self.count == 1:
-            pairs, verb = "pair of classes that is", "is"
-        return (
-            f"the {pairs} most often confused {verb} {within(self.sets)}, for {each_of(self.rows)}"
-        )
+        one = self.count == 1
+        pairs = "pair of classes that is" if one else f"{self.count} pairs of classes that are"
+        inside = f"{'is' if one else 'are'} {within(self.sets)}"
+        return f"the {pairs} most often confused {inside}, for {each_of(self.rows)}"
 
     def mistakes(self) -> Misfits:
         inside, outside = map(len, self._pairs())

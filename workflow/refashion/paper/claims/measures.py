@@ -7,10 +7,10 @@ rows have it, and how it is said. A key with a default may be left out.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import permutations
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from refashion.errors import NotTestedError
 from refashion.paper.claims.case import Moment, Run
@@ -103,11 +103,6 @@ class OfHistory(Measure):
         if self.metric == "epoch":
             return None
         return Metric.of(self.metric).more_is_better and self.minus is None
-
-    @property
-    def is_loss(self) -> bool:
-        """Whether it is a loss as it stands, neither a gap nor a change."""
-        return Metric.of(self.metric).quantity == "loss" and not (self.minus or self.since)
 
     def value(self, run: Run) -> float:
         value = self._at(run, self.at)
@@ -284,6 +279,13 @@ MEASURES: dict[str, type[Measure]] = {
     "output_std": OutputStd,
     "pixel_loss": PixelLoss,
 }
+
+
+def measure_of(metric: str, given: Mapping[str, Any]) -> Measure:
+    """The measure of this name, with those of the given keys that are its own."""
+    kind = MEASURES[metric]
+    own = {field.name for field in fields(kind)}
+    return kind(metric, **{key: value for key, value in given.items() if key in own - {"metric"}})
 
 
 def recalls(run: Run) -> dict[str, float]:

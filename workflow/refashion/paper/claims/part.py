@@ -15,13 +15,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import Field
 
 from refashion.paper.claims.case import Case
-from refashion.paper.claims.measures import MEASURES, Measure, Over, Unit
+from refashion.paper.claims.measures import MEASURES, Measure, Over, Unit, measure_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import Curve, Moment
 from refashion.paper.problems import show, unknown
 from refashion.paper.record import Distinct, Id, Many, OneOf, Record, allowed
 from refashion.paper.sheet import Sheet
-from refashion.paper.spec import Row, Task
+from refashion.paper.spec import Row
 from refashion.text import listed, sentence
 
 T = TypeVar("T")
@@ -38,6 +38,8 @@ Yes = Annotated[Literal[True], allowed("true")]
 # (key, what is wrong and what is allowed)
 Misfits = Iterator[tuple[str, str]]
 
+# The keys that name rows.
+ROWS = ("row", "rows", "among")
 # Numbers that nobody but us has chosen, unless a claim says why.
 THRESHOLDS = ("level", "factor", "margin", "by", "share", "count")
 # What a reading of the paper may measure otherwise, beside the metric.
@@ -52,10 +54,6 @@ class Part(Record):
     no: Annotated[Yes | None, Field(alias="not")] = None
     """Turns the part round."""
 
-    # The rows that it can be of.
-    task: ClassVar[Task | None] = None
-    # Whether a row may stand in both of its lists.
-    may_share_rows: ClassVar[bool] = False
     # Whether what it measures must know better and worse.
     is_order: ClassVar[bool] = False
 
@@ -74,7 +72,8 @@ class Part(Record):
     @property
     def metrics(self) -> tuple[str, ...]:
         """What it says the same of."""
-        return ()
+        metric = self.given().get("metric", ())
+        return (metric,) if isinstance(metric, str) else metric
 
     def measures(self) -> Sequence[Measure]:
         """What is measured, by the metrics."""
@@ -109,11 +108,14 @@ class Part(Record):
 
     def names(self) -> Iterator[tuple[str, str]]:
         """(key, name) of every row that it names."""
-        for key, value in self.given().items():
-            if key == "row":
+        for key, value in self._rows().items():
+            if isinstance(value, str):
                 yield key, value
-            elif key in ("rows", "among"):
+            else:
                 yield from ((f"{key}[{index}]", name) for index, name in enumerate(value))
+
+    def _rows(self) -> dict[str, str | tuple[str, ...]]:
+        return {key: value for key, value in self.given().items() if key in ROWS}
 
     def measured(self) -> set[str | int]:
         """The metrics and moments that it is about."""
@@ -121,14 +123,12 @@ class Part(Record):
 
     def split(self, id_of: Callable[[str], str]) -> list[Self]:
         """A part for each metric, with rows by their ids."""
-        given = self.given()
-        rows: dict[str, Any] = {
-            key: tuple(map(id_of, given[key])) for key in ("rows", "among") if key in given
+        rows = {
+            key: id_of(value) if isinstance(value, str) else tuple(map(id_of, value))
+            for key, value in self._rows().items()
         }
-        if "row" in given:
-            rows["row"] = id_of(given["row"])
-        each = [rows | {"metric": metric} for metric in self.metrics] or [rows]
-        return [self.model_copy(update=changes) for changes in each]
+        each = [{"metric": metric} for metric in self.metrics] or [{}]
+        return [self.model_copy(update=rows | changes) for changes in each]
 
     def read_as(self, meant: Callable[[Any], Any]) -> Self:
         """The same of other metrics and moments; ``meant`` gives what stands in place of one."""
@@ -155,21 +155,20 @@ class Part(Record):
 
     def lacking(self, row: Row) -> Iterator[str]:
         """Why a row does not have what is asked for, if so."""
-        if self.task and row.task != self.task:
-            yield f"is a {row.task}; allowed: a {self.task}"
         for measure in self.measures():
             yield from measure.lacking(row)
 
     def _wrong_rows(self, sheet: Sheet) -> Misfits:
-        found: dict[tuple[str, int], tuple[str, str]] = {}
+        found: dict[tuple[bool, int], tuple[str, str]] = {}
         for key, name in self.names():
-            side = key.partition("[")[0] if self.may_share_rows else ""
+            # One of several rows may be among the others too.
+            place = key.startswith("rows"), sheet.names.get(name, -1)
             if name not in sheet.names:
                 yield key, unknown(name, sheet.names, "row of this paper")
-            elif (side, sheet.names[name]) in found:
+            elif place in found:
                 yield key, f"{show(name)} stands twice, or under another name; allowed: once"
             else:
-                found[side, sheet.names[name]] = key, name
+                found[place] = key, name
         rows = {key: sheet.rows[index] for (_, index), key in found.items() if index in sheet.rows}
         mixed = len({row.task for row in rows.values()}) > 1
         for (key, name), row in rows.items():
@@ -192,19 +191,18 @@ class OneAmong(Part):
     among: Ids
 
 
-class OfMetric(Part):
-    """Of a metric; of several it says the same of each."""
+class OfClasses(OfRows):
+    """Of how some rows classify."""
 
-    metric: Annotated[OneOrMore[MetricName], allowed("the name of a metric, or a list of them")]
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return (self.metric,) if isinstance(self.metric, str) else self.metric
+    def lacking(self, row: Row) -> Iterator[str]:
+        if row.task != "classification":
+            yield f"is a {row.task}; allowed: a classification"
 
 
-class Measured(OfMetric):
+class Measured(Part):
     """Of a metric and what stands beside its name: the keys of all measures."""
 
+    metric: Annotated[OneOrMore[MetricName], allowed("the name of a metric, or a list of them")]
     at: Moment | None = None
     minus: Curve | None = None
     since: Moment | None = None
@@ -215,29 +213,24 @@ class Measured(OfMetric):
     edge: Annotated[int, Field(ge=1, le=14)] | None = None
 
     def measures(self) -> list[Measure]:
-        given = self.given()
-        return [
-            kind(metric, **{key: given[key] for key in _keys(kind) if key in given})
-            for metric, kind in ((metric, MEASURES[metric]) for metric in self.metrics)
-        ]
+        return [measure_of(metric, self.given()) for metric in self.metrics]
 
     def misfits(self, sheet: Sheet) -> Misfits:
         yield from [*self._wrong_keys()] or super().misfits(sheet)
 
     def _wrong_keys(self) -> Misfits:
         """Keys that are missing or do nothing."""
-        given, kinds = self.given(), [MEASURES[metric] for metric in self.metrics]
-        takes = {key: needed for kind in kinds for key, needed in _keys(kind).items()}
+        given = {_written(key): value for key, value in self.given().items()}
+        takes = dict(key for metric in self.metrics for key in _keys(metric))
         needed = [key for key, field in type(self).model_fields.items() if field.is_required()]
         needed += [key for key, is_needed in takes.items() if is_needed]
         for key in needed:
             if given.get(key) is None:
-                yield _written(key), f"is missing; needed here: {', '.join(map(_written, needed))}"
-        for key in Measured.model_fields.keys() - OfMetric.model_fields.keys() - takes.keys():
-            if key in given:
-                allowed = ", ".join(map(_written, takes)) or "none"
-                idle = f"{show(given[key])} does nothing beside {listed(self.metrics)}"
-                yield _written(key), f"{idle}; allowed: {allowed}"
+                yield key, f"is missing; needed here: {', '.join(needed)}"
+        of_others = {key for metric in MEASURES for key, _ in _keys(metric)} - takes.keys()
+        for key in (key for key in given if key in of_others):
+            idle = f"{show(given[key])} does nothing beside {listed(self.metrics)}"
+            yield key, f"{idle}; allowed: {', '.join(takes) or 'none'}"
 
 
 def each_of(rows: Sequence[str]) -> str:
@@ -245,12 +238,11 @@ def each_of(rows: Sequence[str]) -> str:
     return rows[0] if len(rows) == 1 else f"each of {listed(rows)}"
 
 
-def _keys(kind: type[Measure]) -> dict[str, bool]:
-    """The keys that stand beside a measure's name, and whether it needs them."""
-    own = [field for field in fields(kind) if field.name != "metric"]
-    return {field.name: field.default is MISSING for field in own}
+def _keys(metric: str) -> Iterator[tuple[str, bool]]:
+    """The keys that stand beside a metric's name, as a file has them, and whether it needs them."""
+    for field in fields(MEASURES[metric])[1:]:
+        yield _written(field.name), field.default is MISSING
 
 
 def _written(key: str) -> str:
-    """A key as a file has it."""
     return key.rstrip("_")
