@@ -110,10 +110,10 @@ class ClaimResult:
 
 def judge(values: Sequence[float]) -> ClaimVerdict:
     """The verdict on an effect from its values, one a seed."""
-    interval = mean_interval(values)
-    if interval and interval[0] > 0:
+    low, high = mean_interval(values) or (0.0, 0.0)
+    if low > 0:
         return ClaimVerdict.HOLDS
-    return ClaimVerdict.DOES_NOT_HOLD if interval and interval[1] < 0 else ClaimVerdict.UNDECIDED
+    return ClaimVerdict.DOES_NOT_HOLD if high < 0 else ClaimVerdict.UNDECIDED
 
 
 def combine(verdicts: Sequence[ClaimVerdict], needs: int) -> ClaimVerdict:

@@ -7,7 +7,7 @@ in the network's range, pixel by pixel. Computed from the images alone, with num
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isinf
 from pathlib import Path
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 CHUNK = 5_000  # images at a time: 31 MB of float64
 
 Images = Literal["train", "test"]
+SETS: tuple[Images, ...] = ("train", "test")
 Range: TypeAlias = tuple[float | None, float | None]
 Pixels: TypeAlias = tuple[tuple[float, ...], ...]  # [28][28]
 Floats: TypeAlias = NDArray[np.float64]
+# By level of every image, and the floor of every pixel.
+Errors: TypeAlias = tuple[dict[str, Floats], Pixels | None]
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,6 @@ def images_of(row: Row, metric: str) -> Images:
 
 # ---- computing them -----------------------------------------------------------------------------
 
-# By set, and by level of every image.
-Errors: TypeAlias = "dict[Images, dict[str, Floats]]"
-PixelFloor: TypeAlias = "dict[Images, Pixels | None]"
-
 
 def describe(paper: Paper, dataset: Dataset) -> Levels:
     """The levels of every protocol that the rows of ``paper`` and its studies have."""
@@ -155,10 +154,7 @@ def describe(paper: Paper, dataset: Dataset) -> Levels:
     unreached = {row.id: tuple(row.network.unreached_rows()) for row in reconstructions}
     return Levels(
         dataset.sha256,
-        {
-            name: tuple(np.bincount(labels, minlength=10).tolist())
-            for name, labels in _labels(dataset).items()
-        },
+        {name: tuple(_count(_set(dataset, name)[1]).tolist()) for name in SETS},
         {row: where for row, where in unreached.items() if where},
         tuple(_protocol(dataset, rows) for rows in alike.values()),
     )
@@ -166,73 +162,64 @@ def describe(paper: Paper, dataset: Dataset) -> Levels:
 
 def _protocol(dataset: Dataset, rows: Sequence[Row]) -> Protocol:
     """The protocol that these rows share."""
-    row = rows[0]
-    if row.task == "classification":
-        errors, pixel_floor = _classification_errors(_labels(dataset))
-    else:
-        errors, pixel_floor = _reconstruction_errors(
-            dataset, row.spec.normalisation, row.network.output_range
-        )
+    row, batch_size = rows[0], rows[0].spec.batch_size
     low, high = row.network.output_range
+    errors: dict[Images, Errors] = {name: _errors(dataset, name, row) for name in SETS}
     return Protocol(
         row.task,
         row.spec.normalisation,
         (None if isinf(low) else low, None if isinf(high) else high),
-        row.spec.batch_size,
+        batch_size,
         tuple(row.id for row in rows),
         {
-            name: {level: _average(each, row.spec.batch_size) for level, each in of_set.items()}
-            for name, of_set in errors.items()
+            name: {level: _average(each, batch_size) for level, each in by_level.items()}
+            for name, (by_level, _) in errors.items()
         },
-        pixel_floor,
+        {name: pixel_floor for name, (_, pixel_floor) in errors.items()},
     )
 
 
-def _labels(dataset: Dataset) -> dict[Images, NDArray[np.uint8]]:
-    return {"train": dataset.train_labels, "test": dataset.test_labels}
-
-
-def _classification_errors(
-    labels: Mapping[Images, NDArray[np.uint8]],
-) -> tuple[Errors, PixelFloor]:
-    frequencies = np.bincount(labels["train"], minlength=10) / len(labels["train"])
-    errors: Errors = {
-        name: {"constant": -np.log(frequencies[of_set]), "floor": np.zeros(len(of_set))}
-        for name, of_set in labels.items()
-    }
-    return errors, dict.fromkeys(errors)
-
-
-def _reconstruction_errors(
-    dataset: Dataset, normalisation: Normalisation, output_range: tuple[float, float]
-) -> tuple[Errors, PixelFloor]:
-    images: dict[Images, NDArray[np.uint8]] = {
-        "train": dataset.train_images,
-        "test": dataset.test_images,
-    }
-    sums = [targets.sum(0) for targets in _chunks(images["train"], normalisation)]
-    mean_image = np.sum(sums, axis=0) / len(images["train"])
+def _errors(dataset: Dataset, name: Images, row: Row) -> Errors:
+    fitted, of_fitted = _set(dataset, "train")
+    images, labels = _set(dataset, name)
+    if row.task == "classification":
+        frequencies = _count(of_fitted) / len(of_fitted)
+        return {"constant": -np.log(frequencies[labels]), "floor": np.zeros(len(labels))}, None
+    low, high = row.network.output_range
+    sums = [targets.sum(0) for targets in _chunks(fitted, row.spec.normalisation)]
+    mean_image = np.sum(sums, axis=0) / len(fitted)
     # A squared error is least at the mean; within a range, at the mean's nearest value in it.
     outputs = {
         "zero": 0.0,
-        "constant": np.clip(mean_image.mean(), *output_range),
+        "constant": np.clip(mean_image.mean(), low, high),
         "mean_image": mean_image,
-        "mean_image_in_range": np.clip(mean_image, *output_range),
+        "mean_image_in_range": np.clip(mean_image, low, high),
     }
-    errors: Errors = {}
-    pixel_floor: PixelFloor = {}
-    for name, of_set in images.items():
-        by_level: dict[str, list[Floats]] = {}
-        floor: list[Floats] = []
-        for targets in _chunks(of_set, normalisation):
-            nearest = np.clip(targets, *output_range)
-            for level, output in (outputs | {"floor": nearest}).items():
-                by_level.setdefault(level, []).append(np.square(output - targets).mean((1, 2)))
-            floor.append(np.square(nearest - targets).sum(0))
-        errors[name] = {level: np.concatenate(each) for level, each in by_level.items()}
-        mean = np.sum(floor, axis=0) / len(of_set)
-        pixel_floor[name] = tuple(map(tuple, mean.round(6).tolist())) if mean.any() else None
-    return errors, pixel_floor
+    by_level: dict[str, list[Floats]] = {}
+    floor = np.zeros_like(mean_image)
+    for targets in _chunks(images, row.spec.normalisation):
+        nearest = np.clip(targets, low, high)
+        for level, output in (outputs | {"floor": nearest}).items():
+            by_level.setdefault(level, []).append(np.square(output - targets).mean((1, 2)))
+        floor += np.square(nearest - targets).sum(0)
+    floor /= len(images)
+    pixel_floor: list[list[float]] = floor.round(6).tolist()
+    return (
+        {level: np.concatenate(each) for level, each in by_level.items()},
+        tuple(map(tuple, pixel_floor)) if floor.any() else None,
+    )
+
+
+def _count(labels: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """int [10]: the images of each class."""
+    return np.bincount(labels, minlength=10)
+
+
+def _set(dataset: Dataset, name: Images) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Its images and labels."""
+    if name == "train":
+        return dataset.train_images, dataset.train_labels
+    return dataset.test_images, dataset.test_labels
 
 
 def _chunks(images: NDArray[np.uint8], normalisation: Normalisation) -> Iterator[Floats]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from refashion.errors import NotTestedError
-from refashion.paper.metric import At
+from refashion.paper.metric import Moment
 
 if TYPE_CHECKING:
     import numpy as np
 
-Moment = At | int  # of a metric: one that has a name, or the number of an epoch
-Level = Literal["zero", "mean_image"]
 # (row id, metric, name of a level) to the error of a trivial output on the row's images.
-Levels = Callable[[str, str, Level], float]
+Levels = Callable[[str, str, str], float]
 
 
 class Run(Protocol):
@@ -44,9 +42,6 @@ class Case:
 
     runs: Mapping[str, Run]
     levels: Levels | None = None
-
-    def diverged(self, row: str) -> bool:
-        return row in self.runs and self.runs[row].diverged
 
     def run(self, row: str) -> Run:
         """A completed run.

@@ -223,7 +223,7 @@ class Fails(_AgainstLevel):
 
     def effect(self, case: Case, row: str) -> float:
         """By how much it is above the level, as a share of it; without a limit if it diverges."""
-        if case.diverged(row):
+        if row in case.runs and case.runs[row].diverged:
             return math.inf
         return self.measure.value(case.run(row)) / self.level_of(case, row) - 1
 

@@ -13,9 +13,9 @@ from itertools import permutations
 from typing import Any, ClassVar, Literal
 
 from refashion.errors import NotTestedError
-from refashion.paper.claims.case import Moment, Run
+from refashion.paper.claims.case import Run
 from refashion.paper.images import CLASS_NAMES
-from refashion.paper.metric import CURVES, Metric
+from refashion.paper.metric import CURVES, Metric, Moment
 from refashion.paper.problems import show
 from refashion.paper.spec import Row, Task
 from refashion.text import listed
