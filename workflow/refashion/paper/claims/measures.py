@@ -39,6 +39,7 @@ class Measure(ABC):
     metric: str
     # The rows that have it.
     task: ClassVar[Task | None] = None
+    # What it is counted in, and whether more of it is better, where its keys do not decide that.
     UNIT: ClassVar[Unit]
     MORE_IS_BETTER: ClassVar[bool | None] = False
 

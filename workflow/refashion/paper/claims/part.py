@@ -159,17 +159,19 @@ class Part(Record):
             yield from measure.lacking(row)
 
     def _wrong_rows(self, sheet: Sheet) -> Misfits:
-        found: dict[tuple[bool, int], tuple[str, str]] = {}
+        seen: set[tuple[bool, int | None]] = set()
+        rows: dict[tuple[str, str], Row] = {}
         for key, name in self.names():
+            index = sheet.names.get(name)
             # One of several rows may be among the others too.
-            place = key.startswith("rows"), sheet.names.get(name, -1)
-            if name not in sheet.names:
+            place = key.startswith("rows"), index
+            if index is None:
                 yield key, unknown(name, sheet.names, "row of this paper")
-            elif place in found:
+            elif place in seen:
                 yield key, f"{show(name)} stands twice, or under another name; allowed: once"
-            else:
-                found[place] = key, name
-        rows = {key: sheet.rows[index] for (_, index), key in found.items() if index in sheet.rows}
+            elif index in sheet.rows:
+                rows[key, name] = sheet.rows[index]
+            seen.add(place)
         mixed = len({row.task for row in rows.values()}) > 1
         for (key, name), row in rows.items():
             for reason in self.lacking(row):
