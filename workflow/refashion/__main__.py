@@ -205,13 +205,15 @@ def diagnose(runs: Runs, *, out: Path) -> None:
 
 
 @app.command
-def claims(runs: Runs, *, out: Path) -> None:
+def claims(of: Runs, *, out: Path) -> None:
     """Test the claims of a paper on its runs."""
     from refashion.judging import levels
-    from refashion.judging.claims.verdicts import evaluate
+    from refashion.judging.claims import evaluate
+    from refashion.results.run import read_runs
 
-    measured = levels.load(runs.paper, runs.results).measured
-    write_record(evaluate(runs.paper, runs.results, runs.seeds, measured), out, indent=2)
+    measured = levels.load(of.paper, of.results).measured
+    runs = read_runs(of.paper, of.results, of.seeds)
+    write_record(evaluate(of.paper, runs, measured), out, indent=2)
 
 
 @app.command
