@@ -73,9 +73,17 @@ def test_a_grade_keeps_every_verdict_with_what_it_is_about():
     (table,) = paper.tables
     column = table.metrics["val"]
     compared = evidence.compare(0.6, statistics([0.61]), column.unit, column.digits)
-    place = evidence.Place(table.id, table.label)
     number = evidence.Number(
-        **vars(compared), row=paper.row("h64"), place=place, column=column, margin=0.003
+        **vars(compared),
+        row="h64",
+        table=table.label,
+        label=column.label,
+        metric=column.metric,
+        at=column.at,
+        task=paper.row("h64").task,
+        verdict=compared.judge(0.003),
+        place=table.id,
+        margin=0.003,
     )
     claim = ClaimResult("c-P01", ClaimVerdict.HOLDS, "", seeds=(0, 1), holds_in=(1,))
     finding = Finding("trivial", ["r1"], ["It is."], "So it is.", ["t1"], ["val_loss"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,10 +204,11 @@ def studies(arguments: argparse.Namespace) -> None:
 
 
 def draw_study(arguments: argparse.Namespace) -> None:
+    from refashion.judging import studies as comparison
     from refashion.report.figures import readings
 
-    found = json.loads(arguments.compared.read_text(encoding="utf-8"))
-    study = next(study for study in found if study["assumption"] == arguments.assumption)
+    found = comparison.load(arguments.compared)
+    study = next(study for study in found if study.assumption == arguments.assumption)
     readings.draw(arguments.paper, study, arguments.scale, arguments.out_svg, arguments.out_pdf)
 
 

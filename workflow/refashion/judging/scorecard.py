@@ -88,13 +88,13 @@ def grade(
     return Grade(
         tuple(
             GradedNumber(
-                number.place.id,
-                number.row.id,
-                number.column.metric,
-                number.column.at,
+                number.place,
+                number.row,
+                number.metric,
+                number.at,
                 number.published,
                 number.mean,
-                number.measured.n,
+                number.n,
                 number.verdict,
                 number.within_margin,
             )
