@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from refashion.judging.claims.verdicts import ClaimVerdict
@@ -12,7 +13,7 @@ from refashion.judging.numbers import NumberVerdict
 from refashion.paper.metric import AT, CURVES
 
 if TYPE_CHECKING:
-    from refashion.judging.scorecard import Grade, GradedFinding
+    from refashion.judging.scorecard import Grade
     from refashion.paper.config import Tolerance
     from refashion.results.run import Metrics
 
@@ -89,25 +90,24 @@ def compare_run(
         the run ended, then metrics out of tolerance.
     """
     row, seed = reference.row, reference.seed
-    drift = [Drift(row, seed, *change) for change in _changes_of_run(reference, measured)]
+    changes = chain(
+        _changes(reference.spec, measured.spec, "settings: "),
+        _changes(_outcome(reference), _outcome(measured)),
+    )
+    drift = [Drift(row, seed, what, _said(old), _said(new)) for what, old, new in changes]
     compared: list[Deviation] = []
     kept, here = _numbers(reference), _numbers(measured)
-    for (metric, at), value in kept.items():
-        name, now = _named(metric, at), here.get((metric, at))
-        if now is None:
-            drift.append(Drift(row, seed, name, _said(value), "not measured"))
-            continue
-        tolerance = getattr(tolerances, kind_of(metric))
-        line = Deviation(row, seed, metric, at, deviation(metric, value, now), tolerance)
-        compared.append(line)
-        if not line.deviation <= tolerance:
-            off = line.deviation, tolerance
-            drift.append(Drift(row, seed, name, _said(value), _said(now), *off))
-    drift += [
-        Drift(row, seed, _named(*what), "not measured", _said(now))
-        for what, now in here.items()
-        if what not in kept
-    ]
+    for metric, at in dict.fromkeys([*kept, *here]):
+        was, now = kept.get((metric, at)), here.get((metric, at))
+        off: tuple[float, ...] = ()
+        if was is not None and now is not None:
+            off = deviation(metric, was, now), getattr(tolerances, kind_of(metric))
+            compared.append(Deviation(row, seed, metric, at, *off))
+            if off[0] <= off[1]:
+                continue
+        name = metric if at == "all" else f"{metric}, {at}"
+        said = ("not measured" if value is None else _said(value) for value in (was, now))
+        drift.append(Drift(row, seed, name, *said, *off))
     return compared, drift
 
 
@@ -117,20 +117,8 @@ def _numbers(run: Metrics) -> dict[tuple[str, str], float]:
     return {("epochs", "all"): run.epochs} | each
 
 
-def _named(metric: str, at: str) -> str:
-    return metric if at == "all" else f"{metric}, {at}"
-
-
-def _changes_of_run(reference: Metrics, measured: Metrics) -> Iterator[tuple[str, str, str]]:
-    for key, old, new in _changes(reference.spec, measured.spec):
-        yield f"settings: {key}", _said(old), _said(new)
-    for name, old, new in (
-        ("images", reference.dataset_sha256, measured.dataset_sha256),
-        ("status", reference.status, measured.status),
-        ("weights", reference.parameters, measured.parameters),
-    ):
-        if old != new:
-            yield name, _said(old), _said(new)
+def _outcome(run: Metrics) -> dict[str, Any]:
+    return {"images": run.dataset_sha256, "status": run.status, "weights": run.parameters}
 
 
 def _said(value: Any) -> str:
@@ -144,7 +132,7 @@ def _said(value: Any) -> str:
 def _changes(
     old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """(key, before, after) of what differs between two specs, nested keys with dots."""
+    """(key, before, after) of what differs, nested keys with dots."""
     for key in dict.fromkeys([*old, *new]):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
@@ -186,14 +174,14 @@ def compare_verdicts(
         if before == after:
             continue
         kind, row, *rest = name
-        line = Drift(row, None, f"{kind}: {', '.join(map(str, rest))}", before, after)
+        what = f"{kind}: {', '.join(map(str, rest))}"
         near = {before, after} in NEIGHBOURS or (kind == "finding of runs" and rest[0] in stay)
-        if drifts == "reversed" and near and not same_metrics:
-            allowed.append(line)
-        elif drifts == "reversed" and near:
-            drift.append(replace(line, what=f"{line.what}, of the same metrics"))
-        else:
-            drift.append(line)
+        may = near and drifts == "reversed"
+        if may and same_metrics:
+            what += ", of the same metrics"
+        (allowed if may and not same_metrics else drift).append(
+            Drift(row, None, what, before, after)
+        )
     return drift, allowed
 
 
@@ -205,8 +193,9 @@ def _by_name(graded: Grade) -> dict[tuple[str | None, ...], str]:
         found[name] = number.verdict
     for claim in graded.claims:
         found["claim", None, claim.id] = claim.verdict
+    of_runs = _kinds_of_runs(graded)
     for finding in graded.findings:
-        if _is_of_runs(finding):
+        if finding.kind in of_runs and not finding.tables:
             found |= {("finding of runs", row, finding.kind): "found" for row in finding.rows}
             continue
         row = finding.rows[0] if len(finding.rows) == 1 else None
@@ -215,9 +204,5 @@ def _by_name(graded: Grade) -> dict[tuple[str | None, ...], str]:
     return found
 
 
-def _is_of_runs(finding: GradedFinding) -> bool:
-    return finding.kind in KINDS_OF_RUNS and not finding.tables
-
-
 def _kinds_of_runs(graded: Grade) -> set[str]:
-    return {finding.kind for finding in graded.findings if _is_of_runs(finding)}
+    return {f.kind for f in graded.findings if f.kind in KINDS_OF_RUNS and not f.tables}

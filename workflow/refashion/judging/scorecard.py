@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from refashion.errors import UserError
 from refashion.judging.claims import verdicts
@@ -20,6 +20,8 @@ from refashion.results.summary import load_summaries
 if TYPE_CHECKING:
     from refashion.paper.config import Margins
     from refashion.paper.papers import Paper
+
+V = TypeVar("V", bound=str)
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,14 @@ class GradedClaim:
     seeds: tuple[int, ...]
     holds_in: tuple[int, ...]
 
-    @property
-    def in_favour(self) -> bool:
-        """Whether it holds in every run."""
-        return self.holds_in == self.seeds
-
 
 @dataclass(frozen=True)
 class GradedFinding:
     """What was found, and where."""
 
     kind: str
-    tables: tuple[str, ...]
-    rows: tuple[str, ...]
+    tables: Sequence[str]
+    rows: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -73,38 +70,29 @@ class Grade:
     claims: tuple[GradedClaim, ...]
     findings: tuple[GradedFinding, ...]
 
-    @property
-    def size(self) -> int:
-        """How many verdicts there are."""
-        return len(self.numbers) + len(self.claims) + len(self.findings)
-
 
 def grade(
-    numbers: Iterable[Number],
-    claims: Iterable[ClaimResult],
-    found: Iterable[findings.Finding],
+    numbers: Iterable[Number], claims: Iterable[ClaimResult], found: Iterable[findings.Finding]
 ) -> Grade:
     """The grade of a paper with these numbers, verdicts on its claims, and findings."""
     return Grade(
         tuple(
             GradedNumber(
-                number.place,
-                number.row,
-                number.metric,
-                number.at,
-                number.published,
-                number.mean,
-                number.n,
-                number.verdict,
-                number.within_margin,
+                table=n.place,
+                row=n.row,
+                metric=n.metric,
+                at=n.at,
+                published=n.published,
+                mean=n.mean,
+                n=n.n,
+                verdict=n.verdict,
+                within_margin=n.within_margin,
             )
-            for number in numbers
-            if number.published is not None
+            for n in numbers
+            if n.published is not None
         ),
-        tuple(
-            GradedClaim(claim.id, claim.verdict, claim.seeds, claim.holds_in) for claim in claims
-        ),
-        tuple(GradedFinding(f.kind, tuple(f.tables), tuple(f.rows)) for f in found),
+        tuple(GradedClaim(c.id, c.verdict, c.seeds, c.holds_in) for c in claims),
+        tuple(GradedFinding(f.kind, f.tables, f.rows) for f in found),
     )
 
 
@@ -144,7 +132,7 @@ class Counts:
 
     numbers: dict[NumberVerdict, int]
     within_margin: dict[NumberVerdict, int]
-    claims: dict[str, int]
+    claims: dict[ClaimVerdict, int]
     undecided_in_favour: int
     claims_of_one_run: OfOneRun
     findings: int
@@ -156,22 +144,22 @@ class Counts:
         numbers = [number for graded in grades for number in graded.numbers]
         claims = [claim for graded in grades for claim in graded.claims]
         undecided = [claim for claim in claims if claim.verdict == ClaimVerdict.UNDECIDED]
-        in_favour = [claim for claim in undecided if claim.in_favour]
-        within = [number.verdict for number in numbers if number.within_margin]
+        in_favour = [claim for claim in undecided if claim.holds_in == claim.seeds]
+        within = [number for number in numbers if number.within_margin]
         of_one_run = (sum(len(claim.seeds) == 1 for claim in of) for of in (undecided, in_favour))
-        each = [number.verdict for number in numbers]
-        of_claims = [claim.verdict for claim in claims]
         return cls(
-            {verdict: each.count(verdict) for verdict in NumberVerdict},
-            {
-                verdict: within.count(verdict)
-                for verdict in (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)
-            },
-            {verdict: of_claims.count(verdict) for verdict in ClaimVerdict},
+            _count(numbers, NumberVerdict),
+            _count(within, (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)),
+            _count(claims, ClaimVerdict),
             len(in_favour),
             OfOneRun(*of_one_run),
             sum(len(graded.findings) for graded in grades),
         )
+
+
+def _count(graded: Sequence[GradedNumber | GradedClaim], verdicts: Iterable[V]) -> dict[V, int]:
+    found = [each.verdict for each in graded]
+    return {verdict: found.count(verdict) for verdict in verdicts}
 
 
 # ---- the card -----------------------------------------------------------------------------------
