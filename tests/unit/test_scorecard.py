@@ -14,7 +14,6 @@ from refashion.errors import UserError
 from refashion.judging import numbers as evidence
 from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
 from refashion.judging.diagnosis.findings import Finding
-from refashion.judging.numbers import NumberVerdict
 from refashion.judging.scorecard import (
     Card,
     Grade,
@@ -37,11 +36,13 @@ ROOT = Path(__file__).parents[2]
 
 def graded(numbers=(), claims=(), findings=0, within=True, holds_in=(0,), seeds=(0,)):
     """A grade with these verdicts, of one seed if nothing is said."""
-    place = ("t1", "r1", "val_loss", "best", 0.6, 0.6, 1)
+    place = {"table": "t1", "row": "r1", "metric": "val_loss", "at": "best"}
+    measured = {"published": 0.6, "mean": 0.6, "n": 1, "within_margin": within}
+    tested = {"id": "c", "seeds": seeds, "holds_in": holds_in}
     return Grade(
-        tuple(GradedNumber(*place, NumberVerdict(verdict), within) for verdict in numbers),
-        tuple(GradedClaim("c", verdict, tuple(seeds), tuple(holds_in)) for verdict in claims),
-        (GradedFinding("trivial", (), ()),) * findings,
+        numbers=[GradedNumber(**place, **measured, verdict=verdict) for verdict in numbers],
+        claims=[GradedClaim(**tested, verdict=verdict) for verdict in claims],
+        findings=[GradedFinding(kind="trivial", tables=(), rows=())] * findings,
     )
 
 
@@ -63,8 +64,8 @@ def card():
         "two2021": graded(["single run"] * 2, ["undecided", "undecided"], findings=1),
     }
     one = grades["one2020"]
-    far = replace(one.numbers[0], within_margin=False)
-    grades["one2020"] = replace(one, numbers=(far, *one.numbers[1:]))
+    far = one.numbers[0].model_copy(update={"within_margin": False})
+    grades["one2020"] = one.model_copy(update={"numbers": (far, *one.numbers[1:])})
     return Card("paper", grades, {"one2020": [0, 1], "two2021": [0]})
 
 

@@ -328,16 +328,13 @@ def published_numbers(
     for place, table, column, row, compared in _printed(paper, summaries):
         margin = Kind(row.task, column.unit).margin(margins)
         number = Number(
-            **vars(compared),
+            **vars(compared) | dict(column),
             row=row.id,
-            table=table,
-            label=column.label,
-            metric=column.metric,
-            at=column.at,
             task=row.task,
-            verdict=compared.judge(margin),
+            table=table,
             place=place,
             margin=margin,
+            verdict=compared.judge(margin),
         )
         reason = "; ".join(_reasons(number, summaries.get(row.id)))
         numbers.append(replace(number, reason=reason))

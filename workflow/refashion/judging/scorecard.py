@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import AliasChoices, BaseModel, Field
+
 from refashion.errors import UserError
 from refashion.judging.claims import verdicts
 from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
@@ -24,15 +26,18 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound=str)
 
 
-@dataclass(frozen=True)
-class GradedNumber:
-    """A published number and its verdict.
+class _Graded(BaseModel, frozen=True, from_attributes=True):
+    """What is kept of a verdict: the values of the same names."""
+
+
+class GradedNumber(_Graded):
+    """A published number and its verdict; ``table`` is the id of its table or matrix.
 
     ``within_margin``, whether the mean is as near as ``close`` asks for, is all that a single run
     can say, and says what a reproduced number owes to the runs' spread alone.
     """
 
-    table: str
+    table: str = Field(validation_alias=AliasChoices("place", "table"))
     row: str
     metric: str
     at: str
@@ -43,8 +48,7 @@ class GradedNumber:
     within_margin: bool
 
 
-@dataclass(frozen=True)
-class GradedClaim:
+class GradedClaim(_Graded):
     """A claim, its verdict, the seeds that it was tested on, and those that it holds in."""
 
     id: str
@@ -53,17 +57,15 @@ class GradedClaim:
     holds_in: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class GradedFinding:
+class GradedFinding(_Graded):
     """What was found, and where."""
 
     kind: str
-    tables: Sequence[str]
-    rows: Sequence[str]
+    tables: tuple[str, ...]
+    rows: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Grade:
+class Grade(_Graded):
     """All verdicts on one paper, in its order, small enough for git."""
 
     numbers: tuple[GradedNumber, ...]
@@ -72,28 +74,10 @@ class Grade:
 
 
 def grade(
-    numbers: Iterable[Number], claims: Iterable[ClaimResult], found: Iterable[findings.Finding]
+    numbers: Sequence[Number], claims: Sequence[ClaimResult], found: Sequence[findings.Finding]
 ) -> Grade:
     """The grade of a paper with these numbers, verdicts on its claims, and findings."""
-    return Grade(
-        tuple(
-            GradedNumber(
-                table=n.place,
-                row=n.row,
-                metric=n.metric,
-                at=n.at,
-                published=n.published,
-                mean=n.mean,
-                n=n.n,
-                verdict=n.verdict,
-                within_margin=n.within_margin,
-            )
-            for n in numbers
-            if n.published is not None
-        ),
-        tuple(GradedClaim(c.id, c.verdict, c.seeds, c.holds_in) for c in claims),
-        tuple(GradedFinding(f.kind, f.tables, f.rows) for f in found),
-    )
+    return Grade.model_validate({"numbers": numbers, "claims": claims, "findings": found})
 
 
 def grade_paper(paper: Paper, results_root: Path, margins: Margins) -> Grade:
@@ -191,7 +175,7 @@ class Card:
             "papers": {
                 key: {"seeds": list(self.seeds[key])}
                 | asdict(counts)
-                | {"verdicts": asdict(self.grades[key])}
+                | {"verdicts": self.grades[key].model_dump()}
                 for key, counts in self.papers.items()
             },
         }

@@ -30,6 +30,7 @@ from refashion.results.summary import Summary, load_summaries
 if TYPE_CHECKING:
     from refashion.paper.config import Margins
     from refashion.paper.papers import Paper
+    from refashion.paper.tables import Column
 
 K = TypeVar("K")
 
@@ -49,14 +50,12 @@ class Measured:
 
     def read_as(self, reading: Reading) -> Measured:
         """The same paper under a reading, by the names of its own rows."""
+        levels = (self.levels.published, self.levels.measured)
         return Measured(
             _paper_as(self.paper, reading),
             _renamed(self.summaries, reading),
             {seed: _renamed(of_seed, reading) for seed, of_seed in self.runs.items()},
-            PaperLevels(
-                _levels_as(self.levels.published, reading),
-                _levels_as(self.levels.measured, reading),
-            ),
+            PaperLevels(*(_levels_as(of_images, reading) for of_images in levels)),
         )
 
 
@@ -74,12 +73,8 @@ def _renamed(of_rows: Mapping[str, K], reading: Reading) -> dict[str, K]:
 
 def _levels_as(levels: Levels, reading: Reading) -> Levels:
     of_rows = {row: protocol for protocol in levels.protocols for row in protocol.rows}
-    return replace(
-        levels,
-        protocols=tuple(
-            replace(protocol, rows=(row,)) for row, protocol in _renamed(of_rows, reading).items()
-        ),
-    )
+    renamed = _renamed(of_rows, reading).items()
+    return replace(levels, protocols=tuple(replace(of, rows=(row,)) for row, of in renamed))
 
 
 def _paper_as(paper: Paper, reading: Reading) -> Paper:
@@ -90,17 +85,7 @@ def _paper_as(paper: Paper, reading: Reading) -> Paper:
     ]
     tables = [
         table.model_copy(
-            update={
-                "metrics": {
-                    key: column.model_copy(
-                        update={
-                            "metric": reading.named(column.metric),
-                            "at": reading.named(column.at),
-                        }
-                    )
-                    for key, column in table.metrics.items()
-                }
-            }
+            update={"metrics": {k: _column_as(c, reading) for k, c in table.metrics.items()}}
         )
         for table in paper.tables
     ]
@@ -109,6 +94,11 @@ def _paper_as(paper: Paper, reading: Reading) -> Paper:
         for claim in paper.claims
     ]
     return replace(paper, rows=tuple(rows), tables=tuple(tables), claims=tuple(claims), studies=())
+
+
+def _column_as(column: Column, reading: Reading) -> Column:
+    named = {"metric": reading.named(column.metric), "at": reading.named(column.at)}
+    return column.model_copy(update=named)
 
 
 # ---- one reading --------------------------------------------------------------------------------
@@ -226,6 +216,16 @@ class Outcome:
             return "none"
         return "all" if len(self.holds_in) == len(self.seeds) else "some"
 
+    def is_turned(self, read: Outcome) -> bool:
+        """Whether a reading has another; an interval's width alone, as no reading's doing, is none.
+
+        What a reading cannot test says nothing: see :func:`untested`.
+        """
+        opposite = {ClaimVerdict.HOLDS, ClaimVerdict.DOES_NOT_HOLD}
+        return read.verdict != ClaimVerdict.NOT_TESTED and (
+            self.in_how_many != read.in_how_many or {self.verdict, read.verdict} == opposite
+        )
+
 
 @dataclass(frozen=True)
 class Flip:
@@ -235,25 +235,14 @@ class Flip:
     default: Outcome
     reading: Outcome
 
-    @property
-    def is_one(self) -> bool:
-        """A verdict that an interval's width alone changes is none that a reading does."""
-        if self.reading.verdict == ClaimVerdict.NOT_TESTED:  # it says nothing: see ``untested``
-            return False
-        opposite = {ClaimVerdict.HOLDS, ClaimVerdict.DOES_NOT_HOLD}
-        return (
-            self.default.in_how_many != self.reading.in_how_many
-            or {self.default.verdict, self.reading.verdict} == opposite
-        )
-
 
 def flips(default: Mapping[str, ClaimResult], read: Mapping[str, ClaimResult]) -> list[Flip]:
     """The claims that a reading changes."""
-    compared = [
-        Flip(claim, *(Outcome(of.verdict, of.seeds, of.holds_in) for of in (before, read[claim])))
+    fared = {
+        claim: [Outcome(of.verdict, of.seeds, of.holds_in) for of in (before, read[claim])]
         for claim, before in default.items()
-    ]
-    return [flip for flip in compared if flip.is_one]
+    }
+    return [Flip(claim, *both) for claim, both in fared.items() if both[0].is_turned(both[1])]
 
 
 def untested(default: Mapping[str, ClaimResult], read: Mapping[str, ClaimResult]) -> dict[str, str]:

@@ -95,23 +95,6 @@ def printed_lines(paper: Paper, levels: Levels) -> list[Line]:
     return [line for line in lines if line]
 
 
-def suspicions(
-    lines: Sequence[Line], collapsed: Mapping[str, tuple[int, int]]
-) -> Iterator[Finding]:
-    """All that printed numbers give away.
-
-    ``collapsed`` has for each row that was run how many of how many runs collapsed.
-    """
-    yield from below_floor(lines)
-    yield from mostly_floor(lines)
-    yield from trivial(lines, collapsed)
-    yield from no_better(lines)
-    yield from order_of_floors(lines)
-    yield from repeated(lines)
-    yield from two_results(lines)
-    yield from patience(lines)
-
-
 def _finding(kind: str, numbers: Iterable[Printed], evidence: list[str], **filled: str) -> Finding:
     numbers = list(numbers)
     return Finding(
@@ -187,7 +170,10 @@ def _over_floor(numbers: Line) -> str:
 
 
 def trivial(lines: Sequence[Line], collapsed: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
-    """Lines whose errors are all those of an output that does not depend on the image."""
+    """Lines whose errors are all those of an output that does not depend on the image.
+
+    ``collapsed`` has for each row that was run how many of how many runs collapsed.
+    """
     for line in lines:
         name, losses, row = _trivial_output(line), _losses(line), line[0].row
         if name is None:
@@ -204,7 +190,7 @@ def trivial(lines: Sequence[Line], collapsed: Mapping[str, tuple[int, int]]) -> 
                 )
         failed, runs = collapsed.get(row.id, (0, 0))
         ours = [f"Of our runs of this row {failed} of {runs} collapsed."] if runs else []
-        settings = _what_is_not_judged(line, lines)
+        settings = _what_is_not_judged(line[0].table, lines)
         yield _finding("trivial", losses, [f"{said}.", *ours], settings=settings)
 
 
@@ -217,14 +203,12 @@ def _trivial_output(line: Line) -> str | None:
     return None
 
 
-def _what_is_not_judged(line: Line, lines: Sequence[Line]) -> str:
-    """The settings in which a line's table has several values: what its numbers seem to show."""
-    table = line[0].table
-    rows = [other[0].row for other in lines if other[0].table is table]
-    varied = [
-        setting_label(key) for key in table.settings if len({setting(row, key) for row in rows}) > 1
-    ]
-    return capital(f"{listed(varied)} in {table.label}" if varied else table.label)
+def _what_is_not_judged(table: Table, lines: Sequence[Line]) -> str:
+    """The settings in which a table's lines differ: what its numbers seem to show."""
+    rows = [line[0].row for line in lines if line[0].table is table]
+    varied = [key for key in table.settings if len({setting(row, key) for row in rows}) > 1]
+    said = listed([setting_label(key) for key in varied])
+    return capital(f"{said} in {table.label}" if varied else table.label)
 
 
 def no_better(lines: Sequence[Line]) -> Iterator[Finding]:
@@ -301,13 +285,12 @@ def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
 
 
 def _differences(one: Row, other: Row) -> str:
-    settings = [row.settings for row in (one, other)]
-    keys = distinct([*settings[0], *settings[1]])
-    different = [key for key in keys if settings[0].get(key) != settings[1].get(key)]
+    keys = distinct([*one.settings, *other.settings])
     return listed(
         [
             f"{setting_label(key)} ({setting(one, key)} and {setting(other, key)})"
-            for key in different
+            for key in keys
+            if one.settings.get(key) != other.settings.get(key)
         ]
     )
 

@@ -108,7 +108,14 @@ def diagnose(paper: Paper, levels: PaperLevels, runs: Mapping[str, Sequence[Run]
     ours = [_Runs(row, levels.measured, runs.get(row.id, ())) for row in paper.rows]
     collapsed = {of.row.id: (len(of.still), len(of.every)) for of in ours}
     found = [
-        *published.suspicions(lines, collapsed),
+        *published.below_floor(lines),
+        *published.mostly_floor(lines),
+        *published.trivial(lines, collapsed),
+        *published.no_better(lines),
+        *published.order_of_floors(lines),
+        *published.repeated(lines),
+        *published.two_results(lines),
+        *published.patience(lines),
         *matrices(paper, lines, levels.published),
         *_no_better(ours),
         *_collapsed(ours),
