@@ -31,6 +31,7 @@ NEIGHBOURS: tuple[set[str], ...] = (
 # The kinds of findings that runs give rise to, if no table is named. They have thresholds, so with
 # them a row may join or leave; what the printed numbers give away, no rounding changes.
 KINDS_OF_RUNS = ("no_better", "collapsed", "stripes", "dead_outputs", "dead_logits")
+OF_RUNS = "finding of runs: "
 
 Kind = Literal["loss", "accuracy", "epochs"]
 
@@ -168,41 +169,32 @@ def compare_verdicts(
     drift: list[Drift] = []
     allowed: list[Drift] = []
     old, new = _by_name(reference), _by_name(measured)
-    stay = _kinds_of_runs(reference) & _kinds_of_runs(measured)
-    for name in dict.fromkeys([*old, *new]):
-        before, after = old.get(name, "not there"), new.get(name, "not there")
+    of_runs = {what for _, what in old if what.startswith(OF_RUNS)} & {what for _, what in new}
+    for row, what in dict.fromkeys([*old, *new]):
+        before, after = (of.get((row, what), "not there") for of in (old, new))
+        near = {before, after} in NEIGHBOURS or what in of_runs
         if before == after:
             continue
-        kind, row, *rest = name
-        what = f"{kind}: {', '.join(map(str, rest))}"
-        near = {before, after} in NEIGHBOURS or (kind == "finding of runs" and rest[0] in stay)
-        may = near and drifts == "reversed"
-        if may and same_metrics:
-            what += ", of the same metrics"
-        (allowed if may and not same_metrics else drift).append(
-            Drift(row, None, what, before, after)
-        )
+        if drifts == "changed" or not near:
+            drift.append(Drift(row, None, what, before, after))
+        elif same_metrics:
+            drift.append(Drift(row, None, f"{what}, of the same metrics", before, after))
+        else:
+            allowed.append(Drift(row, None, what, before, after))
     return drift, allowed
 
 
-def _by_name(graded: Grade) -> dict[tuple[str | None, ...], str]:
-    """The verdict by (kind, row, what); a finding that is there is ``found``."""
-    found: dict[tuple[str | None, ...], str] = {}
-    for number in graded.numbers:
-        name = ("number", number.row, number.table, number.metric, number.at)
-        found[name] = number.verdict
-    for claim in graded.claims:
-        found["claim", None, claim.id] = claim.verdict
-    of_runs = _kinds_of_runs(graded)
+def _by_name(graded: Grade) -> dict[tuple[str | None, str], str]:
+    """The verdict by its row and what it is on; a finding that is there is ``found``."""
+    found: dict[tuple[str | None, str], str] = {
+        (of.row, f"number: {of.table}, {of.metric}, {of.at}"): of.verdict for of in graded.numbers
+    }
+    found |= {(None, f"claim: {of.id}"): of.verdict for of in graded.claims}
     for finding in graded.findings:
-        if finding.kind in of_runs and not finding.tables:
-            found |= {("finding of runs", row, finding.kind): "found" for row in finding.rows}
+        if finding.kind in KINDS_OF_RUNS and not finding.tables:
+            found |= {(row, f"{OF_RUNS}{finding.kind}"): "found" for row in finding.rows}
             continue
         row = finding.rows[0] if len(finding.rows) == 1 else None
-        where = () if row else (" ".join(finding.rows),)
-        found["finding", row, finding.kind, *finding.tables, *where] = "found"
+        where = [] if row else [" ".join(finding.rows)]
+        found[row, f"finding: {', '.join([finding.kind, *finding.tables, *where])}"] = "found"
     return found
-
-
-def _kinds_of_runs(graded: Grade) -> set[str]:
-    return {f.kind for f in graded.findings if f.kind in KINDS_OF_RUNS and not f.tables}

@@ -131,7 +131,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Printed:
+class Named:
     """Which number it is: the row's id, and table, label and metric as printed."""
 
     row: str
@@ -143,7 +143,7 @@ class Printed:
 
 
 @checked(frozen=True, kw_only=True)
-class Number(Comparison, Printed):
+class Number(Comparison, Named):
     """A published number with its verdict.
 
     ``reason`` is what a reader should know beside the verdict, or nothing. What is written of a

@@ -16,16 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refashion.errors import UserError
-from refashion.judging.diagnosis import published
-from refashion.judging.diagnosis.findings import (
-    CONSEQUENCES,
-    IGNORANT,
-    KINDS,
-    TRIVIAL,
-    Finding,
-    about_rows,
-    from_to,
-)
+from refashion.judging.diagnosis import findings, published
+from refashion.judging.diagnosis.findings import IGNORANT, TRIVIAL, Finding, about_rows, from_to
 from refashion.judging.diagnosis.matrices import matrices
 from refashion.judging.levels import Levels, PaperLevels, images_of
 from refashion.paper.images import CLASS_NAMES
@@ -38,11 +30,9 @@ if TYPE_CHECKING:
     from refashion.paper.papers import Paper
     from refashion.paper.spec import Row
 
-# Outputs that vary over images by no more than this share of the images' own variance carry no
-# picture of them.
-STILL_SHARE = 1e-3
-# Logits that vary by no more change no probability by more than about a thousandth.
-STILL_LOGITS = 1e-3
+# Reconstructions that vary over images by no more than this share of the images' own variance carry
+# no picture of them; logits that vary by no more change no probability by more than about as much.
+STILL = 1e-3
 # A constant output is called by a known one's name if its error is no further off than this share:
 # a network comes close to it, and not there.
 TRIVIAL_SHARE = 1e-2
@@ -68,26 +58,26 @@ class _Runs:
     @property
     def still(self) -> list[Run]:
         """Those whose network puts out the same whatever it is shown."""
-        return [run for run in self.every if self._is_still(run)]
+        return [run for run in self.every if self.variation(run) < STILL]
 
     @property
     def alive(self) -> list[Run]:
         """All others."""
-        return [run for run in self.every if not self._is_still(run)]
-
-    def _is_still(self, run: Run) -> bool:
-        if self.row.task == "classification":
-            return bool(run.output("output_std").max() < STILL_LOGITS)
-        return self.variance_share(run) < STILL_SHARE
+        return [run for run in self.every if self.variation(run) >= STILL]
 
     def level(self, name: str) -> float:
         """An output's mean validation loss."""
         return self.levels.level(self.row, "val_loss", name).mean
 
-    def variance_share(self, run: Run) -> float:
-        """The variance of a reconstruction's outputs over images, in that of the images."""
-        variance = np.square(run.output("output_std"), dtype=float)
-        return float(variance.mean()) / self.level("mean_image")
+    def variation(self, run: Run) -> float:
+        """How much outputs vary over images.
+
+        Of logits the largest standard deviation; of a reconstruction the variance, in the images'.
+        """
+        spread = run.output("output_std")
+        if self.row.task == "classification":
+            return float(spread.max())
+        return float(np.square(spread, dtype=float).mean()) / self.level("mean_image")
 
     def excess_by_pixel(self, run: Run) -> NDArray[np.float64]:
         """float64 [28, 28]: a reconstruction's error over the floor."""
@@ -122,7 +112,7 @@ def diagnose(paper: Paper, levels: PaperLevels, runs: Mapping[str, Sequence[Run]
         *_dead_pixels(ours),
         *_dead_logits(ours),
     ]
-    return sorted(found, key=lambda finding: list(KINDS).index(finding.kind))
+    return sorted(found, key=lambda finding: list(findings.KINDS).index(finding.kind))
 
 
 def load_runs(paper: Paper, results_root: Path, seeds: Sequence[int]) -> dict[str, list[Run]]:
@@ -178,14 +168,11 @@ def _collapsed(rows: Sequence[_Runs]) -> Iterator[Finding]:
 
 def _how_still(of: _Runs, still: Sequence[Run]) -> str:
     """How little a row's collapsed runs vary, and what output has their error."""
-    losses = _losses(still)
-    if of.row.task == "classification":
-        largest = max(float(run.output("output_std").max()) for run in still)
-        varies = f"logits vary over images by {_at_most(largest, STILL_LOGITS)}"
-    else:
-        share = 100 * max(of.variance_share(run) for run in still)
-        varies = f"outputs vary over images with {_at_most(share, 100 * STILL_SHARE)} % of the "
-        varies += "images’ variance"
+    losses, most = _losses(still), max(of.variation(run) for run in still)
+    varies = f"logits vary over images by {_at_most(most, STILL)}"
+    if of.row.task == "reconstruction":
+        share = _at_most(100 * most, 100 * STILL)
+        varies = f"outputs vary over images with {share} % of the images’ variance"
     levels = [(text, of.level(name)) for name, text in TRIVIAL[of.row.task].items()]
     alike = [
         f"; {text} has {level:.4f}"
@@ -219,7 +206,9 @@ def _dead_pixels(rows: Sequence[_Runs]) -> Iterator[Finding]:
             f"{listed(list(of_rows.values()))}."
             for where, of_rows in bands.items()
         ]
-        yield Finding("stripes", distinct(chain(*bands.values())), said, CONSEQUENCES["stripes"])
+        yield Finding(
+            "stripes", distinct(chain(*bands.values())), said, findings.CONSEQUENCES["stripes"]
+        )
     yield from about_rows("dead_outputs", scattered)
 
 
