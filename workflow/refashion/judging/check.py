@@ -109,16 +109,14 @@ def _compare_runs(
     kept, here = Kept(reference, paper.key).rows, {row.id: row for row in paper.rows}
     for name in dict.fromkeys([*here, *kept]):
         if name not in kept or name not in here:
-            there = ("there" if name in of else "not there" for of in (kept, here))
-            drift.append(Drift(name, None, "row", *there))
+            was, now = ("there" if name in of else "not there" for of in (kept, here))
+            drift.append(Drift(name, None, "row", was, now))
             continue
         for seed in config.seeds:
-            was, now = (
-                run_folder(of, here[name], seed) / METRICS for of in (reference, results_root)
-            )
-            lines, differs = compare_run(
-                kept_metrics(was), Metrics.read(now, here[name], seed), config.tolerance
-            )
+            before = kept_metrics(run_folder(reference, here[name], seed) / METRICS)
+            file = run_folder(results_root, here[name], seed) / METRICS
+            after = Metrics.read(file, here[name], seed)
+            lines, differs = compare_run(before, after, config.tolerance)
             compared += lines
             drift += differs
     return compared, drift

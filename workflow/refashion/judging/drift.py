@@ -107,8 +107,8 @@ def compare_run(
             if off[0] <= off[1]:
                 continue
         name = metric if at == "all" else f"{metric}, {at}"
-        said = ("not measured" if value is None else _said(value) for value in (was, now))
-        drift.append(Drift(row, seed, name, *said, *off))
+        old, new = ("not measured" if value is None else _said(value) for value in (was, now))
+        drift.append(Drift(row, seed, name, old, new, *off))
     return compared, drift
 
 

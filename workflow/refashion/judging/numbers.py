@@ -79,7 +79,7 @@ class Kind(NamedTuple):
         return (margins.reconstruction_error if reconstructs else margins.cross_entropy).margin
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Comparison:
     """A number as printed, beside what was measured: losses as they are, percent as 0 to 100.
 
@@ -130,7 +130,7 @@ class Comparison:
         return rounded(self.difference, self.digits, sign=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Named:
     """Which number it is: the row's id, and table, label and metric as printed."""
 
@@ -192,17 +192,8 @@ def compare(
     if interval:
         low, high = np.clip(interval, 0.0, most)
         interval = float(low), float(high)
-    return Comparison(
-        unit=unit,
-        digits=digits,
-        published=published,
-        mean=mean,
-        sd=sd,
-        n=measured.n,
-        values=values,
-        interval=interval,
-        difference=None if mean is None or published is None else mean - published,
-    )
+    difference = None if mean is None or published is None else mean - published
+    return Comparison(unit, digits, published, mean, sd, measured.n, values, interval, difference)
 
 
 # ---- tables and matrices ------------------------------------------------------------------------

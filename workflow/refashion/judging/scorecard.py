@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from refashion.errors import UserError
 from refashion.judging.claims import verdicts
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound=str)
 
 
-class _Graded(BaseModel, frozen=True, from_attributes=True):
+class _Graded(BaseModel):
     """What is kept of a verdict: the values of the same names."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class GradedNumber(_Graded):
@@ -142,7 +144,7 @@ class Counts:
 
 
 def _count(graded: Sequence[GradedNumber | GradedClaim], verdicts: Iterable[V]) -> dict[V, int]:
-    found = [each.verdict for each in graded]
+    found: list[str] = [each.verdict for each in graded]
     return {verdict: found.count(verdict) for verdict in verdicts}
 
 

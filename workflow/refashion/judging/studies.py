@@ -126,7 +126,7 @@ def published_numbers(
     measured: Measured, rows: Sequence[str], margins: Margins
 ) -> list[ReadNumber]:
     """Every published number of these rows beside what was measured."""
-    excess = {
+    excess: dict[Statement, OverFloor] = {
         (line.row, line.column.metric, line.column.at, line.published.error): OverFloor(
             line.published.excess, line.measured.excess if line.measured else None
         )

@@ -19,7 +19,7 @@ from refashion.results.summary import load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
-    from refashion.judging.studies import Fate, Outcome, ReadNumber, StudyResult
+    from refashion.judging.studies import Distance, Fate, Outcome, ReadNumber, StudyResult
     from refashion.paper.config import Config
     from refashion.paper.papers import Paper
     from refashion.results.provenance import Provenance
@@ -139,11 +139,15 @@ def _tabulate_readings(
 
 def _distances(found: StudyResult, index: int) -> list[Cell]:
     """How far each reading is from the numbers of a kind; the closest is the best."""
-    off = {reading.id: reading.distances[index] for reading in found.readings}
+    closest = found.closest[index].reading
     return [
-        Cell(rounded(each.distance, each.digits), best=name == found.closest[index].reading)
-        for name, each in off.items()
+        Cell(rounded(off.distance, off.digits), best=reading == closest)
+        for reading, off in _off(found, index).items()
     ]
+
+
+def _off(found: StudyResult, index: int) -> dict[str, Distance]:
+    return {reading.id: reading.distances[index] for reading in found.readings}
 
 
 def _runs(fates: Sequence[Fate]) -> str:
@@ -166,7 +170,7 @@ def _closest(found: StudyResult, index: int, name: str) -> str:
     reading = found.closest[index].reading
     if reading is None:
         return f"{capital(name)}: no other reading has all of the numbers that the default has."
-    off = {each.id: each.distances[index] for each in found.readings}
+    off = _off(found, index)
     nearest, default = off[reading], off[DEFAULT]
     over = count(nearest.count, "number")
     reaches = f"{rounded(nearest.distance, nearest.digits)} on average over {over}"
@@ -184,18 +188,18 @@ def _tabulate_numbers(anchor: str, found: StudyResult) -> Table | None:
     numbers = [number for of_readings in by_number for number in of_readings]
     if not numbers:
         return None
-    readings = [reading.id for reading in found.readings]
-    unnamed = [("", "", "")] * (len(readings) - 1)
+    unnamed = [("", "", "")] * (len(found.readings) - 1)
     rows, tables, names = zip(
         *(name for first, *_ in by_number for name in (_name(first), *unnamed)), strict=True
     )
+    readings = [reading.id for reading in found.readings] * len(by_number)
     counts = [str(number.n) for number in numbers]
     groups = [
         *alone(
             Column("Row", rows, "code"),
             Column("In", tables),
             Column("Number", names, print_width=0.1),
-            Column("Reading", readings * len(by_number), "code"),
+            Column("Reading", readings, "code"),
         ),
         Group([*compared_columns(numbers), Column("n", counts, "number")]),
         *([Group(_excess(numbers), "Excess")] if _has_excess(found) else []),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
-from refashion.text import rounded
 
 if TYPE_CHECKING:
     from refashion.paper.papers import Paper
@@ -108,12 +107,6 @@ def about_rows(
     if said:
         consequence = CONSEQUENCES[kind].format(**filled)
         yield Finding(kind, [*said], [*said.values()], consequence, seeds={**(seeds or {})})
-
-
-def from_to(values: Sequence[float], decimals: int) -> str:
-    """``0.5726 to 0.5731``, or the one number that both ends are."""
-    low, high = (rounded(end, decimals) for end in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
 
 
 def with_collapsed(

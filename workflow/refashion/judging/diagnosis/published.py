@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from refashion.judging.diagnosis.findings import CONSEQUENCES, IGNORANT, TRIVIAL, Finding, from_to
+from refashion.judging.diagnosis.findings import CONSEQUENCES, IGNORANT, TRIVIAL, Finding
 from refashion.paper.settings import setting, setting_label
 from refashion.results.summary import distinct
-from refashion.text import capital, count, listed, rounded
+from refashion.text import capital, count, listed, rounded, span
 
 if TYPE_CHECKING:
     from refashion.judging.levels import Level, Levels
@@ -158,8 +158,8 @@ def _over_floor(numbers: Line) -> str:
     errors, floors = [number.value for number in numbers], [number.floor for number in numbers]
     over = [error - floor for error, floor in zip(errors, floors, strict=True)]
     said = (
-        f"{column.label}: errors of {from_to(errors, column.digits)} are an excess of "
-        f"{from_to(over, column.digits)} over a floor of {from_to(floors, column.digits)}."
+        f"{column.label}: errors of {span(errors, column.digits)} are an excess of "
+        f"{span(over, column.digits)} over a floor of {span(floors, column.digits)}."
     )
     if min(over) > 0:
         said += (
@@ -243,7 +243,7 @@ def order_of_floors(lines: Sequence[Line]) -> Iterator[Finding]:
     digits, left = numbers[0].column.digits, np.subtract(floors, gaps)
     said = [
         f"In {len(gaps)} of {count(len(pairs), 'line')} the validation error is lower, by "
-        f"{from_to(gaps, digits)}; its floor is lower by {from_to(floors, digits)}.",
+        f"{span(gaps, digits)}; its floor is lower by {span(floors, digits)}.",
         f"Over their floors the two errors are at most {rounded(np.abs(left).max(), digits)} "
         f"apart, and in {(left > 0).sum()} of these lines the validation error is the higher.",
     ]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from refashion.errors import UserError
 from refashion.judging.diagnosis import findings, published
-from refashion.judging.diagnosis.findings import IGNORANT, TRIVIAL, Finding, about_rows, from_to
+from refashion.judging.diagnosis.findings import IGNORANT, TRIVIAL, Finding, about_rows
 from refashion.judging.diagnosis.matrices import matrices
 from refashion.judging.levels import Levels, PaperLevels, images_of
 from refashion.paper.images import CLASS_NAMES
@@ -153,7 +153,7 @@ def _no_better(rows: Sequence[_Runs]) -> Iterator[Finding]:
         level = of.level(best)
         if losses := [loss for loss in _losses(of.alive) if loss > level]:
             said[of.row.id] = (
-                f"{of.row.id}, {of.share(losses)}: {from_to(losses, 4)} on validation images, "
+                f"{of.row.id}, {of.share(losses)}: {span(losses, 4)} on validation images, "
                 f"against {level:.4f} for {TRIVIAL[of.row.task][best]}."
             )
     yield from about_rows("no_better", said, whose="our")
@@ -181,7 +181,7 @@ def _how_still(of: _Runs, still: Sequence[Run]) -> str:
     ]
     return (
         f"{of.row.id}, {of.share(still)}: {varies}. The error is "
-        f"{from_to(losses, 4)}{''.join(alike[:1])}."
+        f"{span(losses, 4)}{''.join(alike[:1])}."
     )
 
 
@@ -192,12 +192,12 @@ def _dead_pixels(rows: Sequence[_Runs]) -> Iterator[Finding]:
         row = of.row.id
         for where, dead in _find_dead(of).items():
             pixels, costs = zip(*dead, strict=True)
-            runs, cost = of.share(dead), f"{from_to(costs, 0)} %"
+            runs, cost = of.share(dead), f"{span(costs)} %"
             if where:
                 bands.setdefault(where, {})[row] = f"{row} ({runs}, {cost})"
             else:
                 scattered[row] = (
-                    f"{row}, {runs}: {from_to(pixels, 0)} of {PIXELS} pixels, with {cost} of the "
+                    f"{row}, {runs}: {span(pixels)} of {PIXELS} pixels, with {cost} of the "
                     "error over the floor."
                 )
     if bands:
