@@ -69,11 +69,7 @@ class Check:
 def compare_paper(paper: Paper, results_root: Path, reference: Path, config: Config) -> Compared:
     """All runs and verdicts of a paper against its reference.
 
-    Args:
-        paper: whose rows were run.
-        results_root: ``results/<scale>``.
-        reference: ``results/reference/<scale>``.
-        config: gives papers, scale, seeds, tolerances and margins.
+    The two roots are ``results/<scale>`` and ``results/reference/<scale>``.
 
     Raises:
         UserError: as :func:`load_environments`, of all papers in ``config``, so that whoever checks

@@ -226,26 +226,25 @@ def compare_table(
         base = paper.row(line.row)
         variants = (r for r in paper.rows if r.variant_of and paper.row(r.variant_of) is base)
         for row in (base, *variants):
-            summary = summaries.get(row.id)
-            numbers = _compare(row, table, summary, line.published)
-            if row is not base:
+            summary, ours = summaries.get(row.id), row is not base
+            numbers = {
+                key: _compare(row, column, summary, line.published.get(key))
+                for key, column in table.metrics.items()
+            }
+            if ours:
                 numbers = {key: replace(n, published=None) for key, n in numbers.items()}
-            lines.append(ComparedLine(row, row is not base, summary, numbers))
+            lines.append(ComparedLine(row, ours, summary, numbers))
     return lines
 
 
 def _compare(
-    row: Row, table: Table, summary: Summary | None, published: Mapping[str, float]
-) -> dict[str, Comparison]:
-    """``row`` against the numbers that the table prints for it or for the row that it varies."""
-    numbers: dict[str, Comparison] = {}
-    for key, column in table.metrics.items():
-        measured = summary.at(column.at, column.metric) if summary else None
-        number = compare(published.get(key), measured, column.unit, column.digits)
-        # A row that is told which epoch to keep says nothing by finding it.
-        told = (column.metric, column.at) == ("epoch", "kept") and row.spec.keep != "best"
-        numbers[key] = replace(number, difference=None) if told else number
-    return numbers
+    row: Row, column: Column, summary: Summary | None, published: float | None
+) -> Comparison:
+    measured = summary.at(column.at, column.metric) if summary else None
+    number = compare(published, measured, column.unit, column.digits)
+    # A row that is told which epoch to keep says nothing by finding it.
+    told = (column.metric, column.at) == ("epoch", "kept") and row.spec.keep != "best"
+    return replace(number, difference=None) if told else number
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -170,17 +170,12 @@ class Card:
         return {key: Counts.of([graded]) for key, graded in self.grades.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data for ``scorecard.json``."""
-        return {
-            "scale": self.scale,
-            "all": asdict(self.all),
-            "papers": {
-                key: {"seeds": list(self.seeds[key])}
-                | asdict(counts)
-                | {"verdicts": self.grades[key].model_dump()}
-                for key, counts in self.papers.items()
-            },
+        """What ``scorecard.json`` has."""
+        papers = {
+            key: {"seeds": self.seeds[key], **vars(counts), "verdicts": self.grades[key]}
+            for key, counts in self.papers.items()
         }
+        return {"scale": self.scale, "all": vars(self.all), "papers": papers}
 
     @classmethod
     def read(cls, results_root: Path) -> Card:

@@ -183,12 +183,11 @@ class Fate:
 def _fates(study: Study, reading: Reading, summaries: Mapping[str, Summary]) -> list[Fate]:
     """How the runs ended that a reading is measured on."""
     names = _names(reading)
-    fates: list[Fate] = []
-    for row in (names.get(row, row) for row in study.rows):
-        of = summaries.get(row)
-        ended = (of.completed, len(of.seeds), of.diverged_at_epoch) if of else (0, 0, ())
-        fates.append(Fate(row, *ended))
-    return fates
+    known = [(names.get(row, row), summaries.get(names.get(row, row))) for row in study.rows]
+    return [
+        Fate(row, of.completed, len(of.seeds), of.diverged_at_epoch) if of else Fate(row, 0, 0, ())
+        for row, of in known
+    ]
 
 
 # ---- claims -------------------------------------------------------------------------------------
@@ -353,12 +352,8 @@ def evaluate(
 ) -> list[StudyResult]:
     """What the readings of every study of a paper come to.
 
-    Args:
-        paper: its rows may be there or not; one that is not is said to be missing.
-        results_root: ``results/<scale>``.
-        seeds: the runs to compare.
-        levels: as :func:`refashion.judging.levels.load` reads them.
-        margins: the configuration's.
+    Rows may be there under ``results_root``, ``results/<scale>``, or not; one that is not is said
+    to be missing.
     """
     every = replace(paper, rows=(*paper.rows, *paper.study_rows), studies=())
     summaries, runs = load_summaries(every, results_root), read_runs(every, results_root, seeds)
