@@ -6,7 +6,7 @@ tables and report is computed here; templates and figures only show it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
@@ -20,7 +20,7 @@ from refashion.judging.statistics import prediction_interval
 from refashion.paper.metric import At, Unit
 from refashion.paper.spec import Row, Task  # noqa: TC001
 from refashion.paper.tables import Column, ConfusionMatrix, Table
-from refashion.results.summary import Statistics, Summary, precision, recall, statistics
+from refashion.results.summary import Statistics, Summary, distinct, precision, recall, statistics
 from refashion.text import rounded
 
 if TYPE_CHECKING:
@@ -375,30 +375,24 @@ class Ranking:
     largest: Sequence[Number]
 
 
-def largest_differences(numbers: Iterable[Number], count: int = 3) -> list[Ranking]:
+def largest_differences(numbers: Sequence[Number], count: int = 3) -> list[Ranking]:
     """A ranking for every kind of number that was measured.
 
     A reconstruction error, a cross entropy and an accuracy have no common measure.
     """
-    kinds: dict[Kind, list[tuple[float, Number]]] = {}
-    for number in numbers:
-        if number.difference is not None:
-            kinds.setdefault(number.kind, []).append((abs(number.difference), number))
+    measured = [number for number in numbers if number.difference is not None]
     return [
-        Ranking(
-            kind,
-            max(number.digits for _, number in members),
-            len(members),
-            float(np.median([apart for apart, _ in members])),
-            _largest(members)[:count],
-        )
-        for kind, members in kinds.items()
+        _rank(kind, [number for number in measured if number.kind == kind], count)
+        for kind in distinct(number.kind for number in measured)
     ]
 
 
-def _largest(members: Iterable[tuple[float, Number]]) -> list[Number]:
-    """The largest first, and a number that two tables print alike only once."""
+def _rank(kind: Kind, members: Sequence[Number], count: int) -> Ranking:
+    def apart(number: Number) -> float:
+        return abs(number.difference or 0.0)
+
     once: dict[Statement, Number] = {}
-    for _, number in sorted(members, key=lambda member: -member[0]):
+    for number in sorted(members, key=apart, reverse=True):
         once.setdefault(number.statement, number)
-    return list(once.values())
+    digits, median = max(number.digits for number in members), np.median([*map(apart, members)])
+    return Ranking(kind, digits, len(members), float(median), list(once.values())[:count])
