@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from refashion.errors import UserError
 from refashion.judging import studies as comparison
 from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
+from refashion.judging.numbers import Number
 from refashion.judging.studies import (
     Closest,
     Distance,
@@ -22,7 +23,6 @@ from refashion.judging.studies import (
     Measured,
     Outcome,
     ReadingResult,
-    ReadNumber,
     StudyResult,
     closest,
     compare,
@@ -527,12 +527,12 @@ def by_id(compared: StudyResult) -> dict[str, ReadingResult]:
     return {reading.id: reading for reading in compared.readings}
 
 
-def number(row: str, difference: float | None, **keys) -> ReadNumber:
+def number(row: str, difference: float | None, **keys) -> Number:
     """A published number, measured so far from what is printed."""
     kind = {"task": "reconstruction", "unit": "loss", "digits": 4, "table": "T", "label": "E"}
     usual = dict.fromkeys(("published", "mean", "sd", "interval", "excess"))
     usual |= {"row": row, "metric": "val_loss", "at": "best", "verdict": "not comparable"}
-    return ReadNumber(**usual | kind | {"n": 0, "values": (), "difference": difference} | keys)
+    return Number(**usual | kind | {"n": 0, "values": (), "difference": difference} | keys)
 
 
 def test_every_published_number_is_compared_under_every_reading(paper):

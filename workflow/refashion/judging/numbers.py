@@ -142,18 +142,28 @@ class Named:
     task: Task
 
 
+@dataclass(frozen=True)
+class OverFloor:
+    """An error minus its floor, as published and as measured."""
+
+    published: float | None
+    measured: float | None
+
+
 @checked(frozen=True, kw_only=True)
 class Number(Comparison, Named):
     """A published number with its verdict.
 
-    ``reason`` is what a reader should know beside the verdict, or nothing. What is written of a
-    number has neither ``place``, the id of its table or matrix, nor ``margin``.
+    ``reason`` is what a reader should know beside the verdict, or nothing; ``excess`` is added by
+    studies, where there is a floor. What is written of a number has neither ``place``, the id of
+    its table or matrix, nor ``margin``.
     """
 
     verdict: NumberVerdict
     reason: str = ""
     place: Annotated[str, Field(exclude=True)] = ""
     margin: Annotated[float, Field(exclude=True)] = 0.0
+    excess: OverFloor | None = None
 
     @property
     def kind(self) -> Kind:

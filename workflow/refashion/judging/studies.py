@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
-from pydantic.dataclasses import dataclass as checked
 
 from refashion.judging import numbers as judged
 from refashion.judging.claims import verdicts
 from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
 from refashion.judging.excess import excess_over_floor
 from refashion.judging.levels import Levels, PaperLevels
-from refashion.judging.numbers import Kind, Number, Statement
+from refashion.judging.numbers import Kind, Number, OverFloor, Statement
 from refashion.paper.metric import Unit  # noqa: TC001 - pydantic reads the types of what is written
 from refashion.paper.spec import Task  # noqa: TC001
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
@@ -104,27 +103,7 @@ def _column_as(column: Column, reading: Reading) -> Column:
 # ---- one reading --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class OverFloor:
-    """An error minus its floor, as published and as measured."""
-
-    published: float | None
-    measured: float | None
-
-
-@checked(frozen=True, kw_only=True)
-class ReadNumber(Number):
-    """A published number beside what was measured under a reading.
-
-    ``excess`` is None where there is no floor.
-    """
-
-    excess: OverFloor | None
-
-
-def published_numbers(
-    measured: Measured, rows: Sequence[str], margins: Margins
-) -> list[ReadNumber]:
+def published_numbers(measured: Measured, rows: Sequence[str], margins: Margins) -> list[Number]:
     """Every published number of these rows beside what was measured."""
     excess: dict[Statement, OverFloor] = {
         (line.row, line.column.metric, line.column.at, line.published.error): OverFloor(
@@ -134,7 +113,7 @@ def published_numbers(
         if line.published
     }
     return [
-        ReadNumber(**vars(number), excess=excess.get(number.statement))
+        replace(number, excess=excess.get(number.statement))
         for number in judged.published_numbers(measured.paper, measured.summaries, margins)
         if number.row in rows
     ]
@@ -266,7 +245,7 @@ class ReadingResult:
 
     id: str
     runs: list[Fate]
-    numbers: list[ReadNumber]
+    numbers: list[Number]
     distances: list[Distance]
     flips: list[Flip]
     untested: dict[str, str]
@@ -317,7 +296,7 @@ def compare(study: Study, measured: Measured, margins: Margins) -> StudyResult:
     return StudyResult(study.assumption, [*study.rows], claims, results, closest(results))
 
 
-def _varied(study: Study, numbers: Sequence[Sequence[ReadNumber]]) -> list[tuple[ReadNumber, ...]]:
+def _varied(study: Study, numbers: Sequence[Sequence[Number]]) -> list[tuple[Number, ...]]:
     """The numbers whose row some reading trains, or that it measures otherwise than the default.
 
     ``numbers`` are those of the default and of each reading; of one that several tables print the
@@ -328,7 +307,7 @@ def _varied(study: Study, numbers: Sequence[Sequence[ReadNumber]]) -> list[tuple
         Each as it is under the default and under each reading.
     """
     trained = {row.reading_of for row in study.trained}
-    first: dict[Statement, tuple[ReadNumber, ...]] = {}
+    first: dict[Statement, tuple[Number, ...]] = {}
     for of_readings in zip(*numbers, strict=True):
         taken = of_readings[0]
         if taken.row in trained or len({(n.metric, n.at) for n in of_readings}) > 1:

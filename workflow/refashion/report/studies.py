@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
-from refashion.judging.numbers import Kind
+from refashion.judging.numbers import Kind, Number
 from refashion.paper.studies import DEFAULT, Study, needed_rows
 from refashion.report.compared import KINDS, compared_columns, with_unit
 from refashion.report.frame import frame
@@ -19,7 +19,7 @@ from refashion.results.summary import load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
-    from refashion.judging.studies import Distance, Fate, Outcome, ReadNumber, StudyResult
+    from refashion.judging.studies import Distance, Fate, Outcome, StudyResult
     from refashion.paper.config import Config
     from refashion.paper.papers import Paper
     from refashion.results.provenance import Provenance
@@ -208,7 +208,7 @@ def _tabulate_numbers(anchor: str, found: StudyResult) -> Table | None:
     return Table(f"{anchor}-numbers", [Panel(groups)], long=True)
 
 
-def _name(number: ReadNumber) -> tuple[str, str, str]:
+def _name(number: Number) -> tuple[str, str, str]:
     return number.row, number.table, with_unit(number.label, number.unit)
 
 
@@ -216,7 +216,7 @@ def _has_excess(found: StudyResult) -> bool:
     return any(number.excess for number in found.readings[0].numbers)
 
 
-def _excess(numbers: Sequence[ReadNumber]) -> list[Column]:
+def _excess(numbers: Sequence[Number]) -> list[Column]:
     return [
         Column(
             capital(whose),

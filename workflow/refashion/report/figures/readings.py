@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, PALETTE, WIDTH, write
 
 if TYPE_CHECKING:
-    from refashion.judging.studies import ReadNumber, StudyResult
+    from refashion.judging.numbers import Number
+    from refashion.judging.studies import StudyResult
 
 LABELS = {
     ("reconstruction", "loss"): "Error",
@@ -40,7 +41,7 @@ def dots(study: StudyResult) -> Figure:
     empty.
     """
     readings = study.readings
-    kinds: dict[tuple[str, str], list[Sequence[ReadNumber]]] = {}
+    kinds: dict[tuple[str, str], list[Sequence[Number]]] = {}
     for numbers in zip(*(reading.numbers for reading in readings), strict=True):
         kinds.setdefault(numbers[0].kind, []).append(numbers)
     drawn = Figure(figsize=(WIDTH, 1), layout="constrained")
@@ -68,7 +69,7 @@ def _styles(count: int) -> list[tuple[str, str]]:
     return [(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i in range(count)]
 
 
-def _draw_kind(axes: Axes, numbers: Sequence[Sequence[ReadNumber]]) -> None:
+def _draw_kind(axes: Axes, numbers: Sequence[Sequence[Number]]) -> None:
     """A group of dots for each published number, a dot in it for each reading."""
     size = len(numbers[0]) + 1
     for group, of_number in enumerate(numbers):
