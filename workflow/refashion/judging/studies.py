@@ -195,7 +195,7 @@ class Outcome:
         return "all" if len(self.holds_in) == len(self.seeds) else "some"
 
     def is_turned(self, read: Outcome) -> bool:
-        """Whether a reading has another; an interval's width alone, as no reading's doing, is none.
+        """Whether a reading changes it, and not the width of an interval alone.
 
         What a reading cannot test says nothing: see :func:`untested`.
         """
