@@ -5,7 +5,6 @@ import itertools
 import json
 import math
 import re
-from dataclasses import replace
 
 import pytest
 import synthetic
@@ -161,12 +160,17 @@ def test_a_metric_that_is_gone_and_one_that_is_new_are_named(run):
 
 def grade_of(verdict="reproduced", claim="holds", findings=("trivial",), of_runs=None):
     """``of_runs`` maps a kind of finding that names no table to its rows."""
-    place = ("t1", "r1", "val_loss", "best", 0.6, 0.6, 2)
-    number = GradedNumber(*place, evidence.NumberVerdict(verdict), within_margin=True)
-    printed = [GradedFinding(kind, ("t1",), ("r1",)) for kind in findings]
-    measured = [GradedFinding(kind, (), tuple(rows)) for kind, rows in (of_runs or {}).items()]
-    claims = (GradedClaim("c-P01", claim, (0, 1), (0, 1)),)
-    return Grade((number,), claims, (*printed, *measured))
+    place = {"table": "t1", "row": "r1", "metric": "val_loss", "at": "best"}
+    measured = {"published": 0.6, "mean": 0.6, "n": 2, "within_margin": True}
+    printed = [GradedFinding(kind=kind, tables=["t1"], rows=["r1"]) for kind in findings]
+    found = [
+        GradedFinding(kind=kind, tables=[], rows=rows) for kind, rows in (of_runs or {}).items()
+    ]
+    return Grade(
+        numbers=[GradedNumber(**place, **measured, verdict=verdict)],
+        claims=[GradedClaim(id="c-P01", verdict=claim, seeds=(0, 1), holds_in=(0, 1))],
+        findings=[*printed, *found],
+    )
 
 
 def compare(reference, measured, drifts="changed", same_metrics=False):
@@ -215,7 +219,7 @@ def test_reversed_lets_pass_what_rounding_can_change_and_nothing_else(kind, know
 
 
 def test_a_number_or_claim_that_is_gone_has_drifted_however_verdicts_are_compared():
-    gone = replace(grade_of(), numbers=(), claims=())
+    gone = grade_of().model_copy(update={"numbers": (), "claims": ()})
     for before, after in itertools.permutations([grade_of(), gone]):
         drift, allowed = compare(before, after, "reversed")
         assert len(drift) == 2 and allowed == []

@@ -13,6 +13,7 @@ from refashion.judging.diagnosis import findings
 from refashion.judging.diagnosis import runs as diagnosis
 from refashion.judging.excess import excess_over_floor
 from refashion.paper import layers, papers
+from refashion.results.run import Run
 from refashion.results.summary import statistics
 from refashion.training import dataset
 
@@ -211,7 +212,10 @@ def printing(*tables, rows=ROWS, **more):
 def found(paper, kind, runs=None, at=None):
     """The findings of one kind; the levels are those of :func:`synthetic.levels`."""
     seeded = {
-        row: [replace(run, seed=seed) for seed, run in enumerate(of)]
+        row: [
+            replace(run, metrics=run.metrics.model_copy(update={"seed": seed}))
+            for seed, run in enumerate(of)
+        ]
         for row, of in (runs or {}).items()
     }
     every = diagnosis.diagnose(paper, at or synthetic.levels(paper), seeded)
@@ -399,18 +403,22 @@ def test_row_sums_of_held_out_images_are_not_judged():
 # ---- findings from runs -------------------------------------------------------------------------
 
 
+def trained(loss, **outputs):
+    return Run(synthetic.known_metrics("", kept={"val_loss": loss}), outputs=outputs)
+
+
 def run(loss, spread=0.3, dead=(), cost=0.02):
     """A run whose outputs all have a standard deviation but ``dead`` ones, indices of pixels."""
     std = np.full(PIXELS, spread, np.float32)
     for index in dead:
         std[index] = 0
-    return diagnosis.Trained(0, loss, std, np.full(PIXELS, cost, np.float32))
+    return trained(loss, output_std=std, pixel_loss=np.full(PIXELS, cost, np.float32))
 
 
 def logits(loss, spread=1.0, dead=()):
     std = np.full(10, spread, np.float32)
     std[list(dead)] = 0
-    return diagnosis.Trained(0, loss, std)
+    return trained(loss, output_std=std)
 
 
 def test_runs_whose_output_does_not_depend_on_the_image_collapsed():
@@ -508,10 +516,10 @@ def test_runs_are_read_from_their_files_and_diverged_ones_are_left_out(tmp_path)
             synthetic.write_run(row, tmp_path, seed, diverged_at=3 if seed else None)
     runs = diagnosis.load_runs(paper, tmp_path, [0, 1])
     assert {row: len(of_row) for row, of_row in runs.items()} == dict.fromkeys(runs, 1)
-    assert runs["t1-small"][0].pixel_loss.shape == PIXELS
-    assert runs["t2-classifier"][0].output_std.shape == (10,)
+    assert runs["t1-small"][0].output("pixel_loss").shape == PIXELS
+    assert runs["t2-classifier"][0].output("output_std").shape == (10,)
     kept = json.loads((tmp_path / "made2020/t1-small/seed-0/metrics.json").read_text())["kept"]
-    assert runs["t1-small"][0].val_loss == kept["val_loss"]
+    assert runs["t1-small"][0].at("val_loss", "kept") == kept["val_loss"]
 
 
 # ---- excess over the floor ----------------------------------------------------------------------

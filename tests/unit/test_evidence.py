@@ -167,7 +167,7 @@ def test_comparison_follows_the_table_and_puts_variants_under_their_row(paper, t
     assert [line.ours for line in lines] == [False, False, True]
     small, untrained, variant = (line.numbers["val"] for line in lines)
     assert small.difference == pytest.approx(0.602 - 0.6)
-    assert (small.measured.n, small.published) == (2, 0.6)
+    assert (small.n, small.published) == (2, 0.6)
     assert untrained.mean is None and untrained.published == 0.59
     assert variant.published is None
     assert variant.difference == pytest.approx(0.7 - 0.59)  # from the row that it varies
@@ -179,7 +179,7 @@ def test_percentages_are_compared_as_percentages(paper, tmp_path):
     summaries = {"t2-classifier": synthetic.summarised(paper, files)}
     number = evidence.compare_table(paper, paper.tables[1], summaries)[0].numbers["accuracy"]
     assert number.mean == pytest.approx(92.5)
-    assert number.measured.sd == pytest.approx(0.70710678)
+    assert number.sd == pytest.approx(0.70710678)
     assert number.difference == pytest.approx(92.5 - 92.53)
 
 
@@ -272,7 +272,7 @@ def test_every_published_number_has_a_verdict(paper, tmp_path):
     }
     numbers = evidence.published_numbers(paper, summaries, MARGINS)
     assert {number.verdict for number in numbers} <= {*evidence.NumberVerdict}
-    untrained = [number for number in numbers if number.row.id != "t1-small"]
+    untrained = [number for number in numbers if number.row != "t1-small"]
     assert {number.verdict for number in untrained} == {"not comparable"}
 
 
@@ -287,7 +287,7 @@ def test_a_verdict_is_qualified_by_what_its_runs_went_through(paper, tmp_path):
             )
         }
         numbers = evidence.published_numbers(paper, summaries, MARGINS)
-        (number,) = (n for n in numbers if (n.row.id, n.column.metric) == ("t1-small", VAL))
+        (number,) = (n for n in numbers if (n.row, n.metric) == ("t1-small", VAL))
         return number.verdict, number.reason
 
     printed = 0.6
@@ -314,10 +314,10 @@ def test_each_published_number_has_a_line_with_its_runs_in_margins(paper, tmp_pa
         for line in axes.lines
         if line.get_marker() == "o"
     }
-    labels = {number.column.metric: number.column.label for number in numbers}
+    labels = {number.metric: number.label for number in numbers}
     assert runs[f"t1-small: {labels[VAL]}"] == pytest.approx([0.5, 3])
     # What was not measured has its line too, and the reason.
-    assert len(named) == len(numbers) + len({number.place.id for number in numbers})
+    assert len(named) == len(numbers) + len({number.place for number in numbers})
     said = [text.get_text().strip() for text in axes.texts]
     assert said == [number.reason for number in numbers if number.difference is None]
 
@@ -342,7 +342,7 @@ def test_largest_differences_rank_like_with_like(paper, tmp_path):
     assert sum(number.difference is not None for number in numbers) == 5
     errors, accuracies = evidence.largest_differences(numbers, count=1)
     assert (*errors.kind, errors.count) == ("reconstruction", "loss", 4)
-    assert errors.largest[0].row.id == "t1-wide"
+    assert errors.largest[0].row == "t1-wide"
     assert errors.largest[0].difference == pytest.approx(-0.09)
     assert accuracies.largest[0].difference == pytest.approx(-2.53)
     assert accuracies.median == pytest.approx(2.53)
@@ -378,14 +378,15 @@ def test_a_published_confusion_matrix_is_compared_by_class_and_by_cell(stopping,
     for shares in (compared.recall, compared.precision):
         assert len(shares) == 10
         assert shares[4].published == pytest.approx(91)
-        assert (shares[4].mean, shares[4].measured.n) == (pytest.approx(94), 2)
-        assert shares[4].measured.sd == pytest.approx(np.std([95, 93], ddof=1))
-    assert compared.difference[2, 2] == pytest.approx(940 - 910)
-    assert compared.difference[2, 3] == pytest.approx(60 - 10)
-    assert compared.difference[2, 7] == pytest.approx(-10)
+        assert (shares[4].mean, shares[4].n) == (pytest.approx(94), 2)
+        assert shares[4].sd == pytest.approx(np.std([95, 93], ddof=1))
+    difference = compared.measured - compared.published
+    assert difference[2, 2] == pytest.approx(940 - 910)
+    assert difference[2, 3] == pytest.approx(60 - 10)
+    assert difference[2, 7] == pytest.approx(-10)
 
     untrained = evidence.compare_confusion(stopping, stopping.confusion_matrices[0], {})
-    assert untrained.difference is None and untrained.recall[0].mean is None
+    assert untrained.measured is None and untrained.recall[0].mean is None
 
 
 def test_a_published_confusion_matrix_counts_as_one_number_its_accuracy(stopping, tmp_path):
@@ -397,7 +398,7 @@ def test_a_published_confusion_matrix_counts_as_one_number_its_accuracy(stopping
     numbers = evidence.published_numbers(stopping, summaries, MARGINS)
     assert len(numbers) == 5
     measured = [number for number in numbers if number.difference is not None]
-    assert [number.place.label for number in measured] == ["Table 1", "Table 1", "Figure 2"]
+    assert [number.table for number in measured] == ["Table 1", "Table 1", "Figure 2"]
     assert measured[2].difference == pytest.approx(93 - 91)
 
 

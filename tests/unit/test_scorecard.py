@@ -14,7 +14,6 @@ from refashion.errors import UserError
 from refashion.judging import numbers as evidence
 from refashion.judging.claims import ClaimResult, ClaimVerdict
 from refashion.judging.diagnosis.findings import Finding
-from refashion.judging.numbers import NumberVerdict
 from refashion.judging.scorecard import (
     Card,
     Grade,
@@ -37,11 +36,13 @@ ROOT = Path(__file__).parents[2]
 
 def graded(numbers=(), claims=(), findings=0, within=True, holds_in=(0,), seeds=(0,)):
     """A grade with these verdicts, of one seed if nothing is said."""
-    place = ("t1", "r1", "val_loss", "best", 0.6, 0.6, 1)
+    place = {"table": "t1", "row": "r1", "metric": "val_loss", "at": "best"}
+    measured = {"published": 0.6, "mean": 0.6, "n": 1, "within_margin": within}
+    tested = {"id": "c", "seeds": seeds, "holds_in": holds_in}
     return Grade(
-        tuple(GradedNumber(*place, NumberVerdict(verdict), within) for verdict in numbers),
-        tuple(GradedClaim("c", verdict, tuple(seeds), tuple(holds_in)) for verdict in claims),
-        (GradedFinding("trivial", (), ()),) * findings,
+        numbers=[GradedNumber(**place, **measured, verdict=verdict) for verdict in numbers],
+        claims=[GradedClaim(**tested, verdict=verdict) for verdict in claims],
+        findings=[GradedFinding(kind="trivial", tables=(), rows=())] * findings,
     )
 
 
@@ -63,8 +64,8 @@ def card():
         "two2021": graded(["single run"] * 2, ["undecided", "undecided"], findings=1),
     }
     one = grades["one2020"]
-    far = replace(one.numbers[0], within_margin=False)
-    grades["one2020"] = replace(one, numbers=(far, *one.numbers[1:]))
+    far = one.numbers[0].model_copy(update={"within_margin": False})
+    grades["one2020"] = one.model_copy(update={"numbers": (far, *one.numbers[1:])})
     return Card("paper", grades, {"one2020": [0, 1], "two2021": [0]})
 
 
@@ -73,9 +74,17 @@ def test_a_grade_keeps_every_verdict_with_what_it_is_about():
     (table,) = paper.tables
     column = table.metrics["val"]
     compared = evidence.compare(0.6, statistics([0.61]), column.unit, column.digits)
-    place = evidence.Place(table.id, table.label)
     number = evidence.Number(
-        **vars(compared), row=paper.row("h64"), place=place, column=column, margin=0.003
+        **vars(compared),
+        row="h64",
+        table=table.label,
+        label=column.label,
+        metric=column.metric,
+        at=column.at,
+        task=paper.row("h64").task,
+        verdict=compared.judge(0.003),
+        place=table.id,
+        margin=0.003,
     )
     claim = ClaimResult("c-P01", ClaimVerdict.HOLDS, "", seeds=(0, 1), holds_in=(1,))
     finding = Finding("trivial", ["r1"], ["It is."], "So it is.", ["t1"], ["val_loss"])

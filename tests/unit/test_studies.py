@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from refashion.errors import UserError
 from refashion.judging import studies as comparison
 from refashion.judging.claims import ClaimResult, ClaimVerdict
+from refashion.judging.numbers import Number
 from refashion.judging.studies import (
     Closest,
     Distance,
@@ -23,7 +23,6 @@ from refashion.judging.studies import (
     Measured,
     Outcome,
     ReadingResult,
-    ReadNumber,
     StudyResult,
     closest,
     compare,
@@ -37,6 +36,7 @@ from refashion.report import studies as document
 from refashion.report.figures import readings as drawn_readings
 from refashion.report.paper import say_varied
 from refashion.report.render import render
+from refashion.results.files import write_record
 from refashion.results.provenance import Provenance
 from refashion.results.run import Run
 from refashion.results.summary import statistics
@@ -528,11 +528,12 @@ def by_id(compared: StudyResult) -> dict[str, ReadingResult]:
     return {reading.id: reading for reading in compared.readings}
 
 
-def number(row: str, difference: float | None, **keys) -> ReadNumber:
+def number(row: str, difference: float | None, **keys) -> Number:
     """A published number, measured so far from what is printed."""
-    usual = dict.fromkeys(field.name for field in fields(ReadNumber)) | {"row": row}
     kind = {"task": "reconstruction", "unit": "loss", "digits": 4, "table": "T", "label": "E"}
-    return ReadNumber(**usual | kind | {"difference": difference} | keys)
+    usual = dict.fromkeys(("published", "mean", "sd", "interval", "excess"))
+    usual |= {"row": row, "metric": "val_loss", "at": "best", "verdict": "not comparable"}
+    return Number(**usual | kind | {"n": 0, "values": (), "difference": difference} | keys)
 
 
 def test_every_published_number_is_compared_under_every_reading(paper):
@@ -653,8 +654,8 @@ def test_the_accuracy_of_a_printed_matrix_is_not_measured_otherwise_by_another_m
         number("clf-pre", None, at="kept", metric=name)
         for name in ("val_accuracy", "val_dropout_accuracy")
     )
-    assert comparison._varied(study, [[taken], [taken]]) == set()
-    assert comparison._varied(study, [[taken], [read]]) == {taken.identity}
+    assert comparison._varied(study, [[taken], [taken]]) == []
+    assert comparison._varied(study, [[taken], [read]]) == [(taken, read)]
 
 
 def test_what_an_interval_alone_decides_is_no_flip():
@@ -717,11 +718,14 @@ def rendered(paper, tmp_path) -> tuple[str, str]:
     synthetic.write_results(paper, root, seeds, {("ae-none", 1): 2})
     config = synthetic.configured(seeds=[*seeds])
     compared = comparison.evaluate(paper, root, seeds, synthetic.levels(paper), MARGINS)
-    found = [asdict(study) for study in compared]
     file = root / "evidence" / paper.key / "studies.json"
-    file.write_text(json.dumps(found))
-    for study in found:
-        stem = root / "figures" / paper.key / study["assumption"]
+    write_record(compared, file)
+    written = file.read_text()
+    compared = comparison.load(file)
+    write_record(compared, file)
+    assert file.read_text() == written
+    for study in compared:
+        stem = root / "figures" / paper.key / study.assumption
         outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
         drawn_readings.draw(paper.key, study, "paper", *outs)
         before = outs[0].read_bytes()

@@ -1,6 +1,5 @@
 """``python -m refashion VERB``: what the rules call, and a person can call too."""
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -304,10 +303,10 @@ def draw_study(
     to: Picture,
 ) -> None:
     """Draw one study's readings against the published numbers."""
+    from refashion.judging.studies import load
     from refashion.report.figures.readings import draw
 
-    found = json.loads(compared.read_text(encoding="utf-8"))
-    study = next(study for study in found if study["assumption"] == assumption)
+    study = next(study for study in load(compared) if study.assumption == assumption)
     draw(paper, study, scale, to.out_svg, to.out_pdf)
 
 

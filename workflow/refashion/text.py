@@ -45,10 +45,10 @@ def tally(verdicts: Sequence[str], noun: str, words: Mapping[str, str]) -> str:
     return f"Of {count(len(verdicts), noun)}: {listed(counts)}."
 
 
-def span(numbers: Sequence[int]) -> str:
-    """``30``, or ``34 to 38``."""
-    low, high = min(numbers), max(numbers)
-    return f"{low}" if low == high else f"{low} to {high}"
+def span(numbers: Sequence[float], decimals: int = 0) -> str:
+    """``30``, or ``34 to 38``: what is rounded to one number is one."""
+    low, high = rounded(min(numbers), decimals), rounded(max(numbers), decimals)
+    return low if low == high else f"{low} to {high}"
 
 
 def duration(seconds: float) -> str:

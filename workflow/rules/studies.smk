@@ -50,7 +50,7 @@ for paper in STUDIED:
                 f"draw_study_{paper.key}_{study.assumption}"
             input:
                 compared=compared,
-                code=library("report.figures.readings"),
+                code=library("judging.studies", "report.figures.readings"),
             output:
                 svg=f"{stem}.svg",
                 pdf=f"{stem}.pdf",

@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.errors import UserError
-from refashion.judging.drift import (
-    Deviation,
-    Drift,
-    Kind,
-    compare_run,
-    compare_verdicts,
-    kind_of,
-)
+from refashion.judging.drift import Deviation, Drift, Kind, compare_run, compare_verdicts, kind_of
 from refashion.judging.scorecard import Grade, grade_paper
 from refashion.results.files import read_record
 from refashion.results.paths import METRICS, OUTPUTS, Kept, run_folder
@@ -76,11 +69,7 @@ class Check:
 def compare_paper(paper: Paper, results_root: Path, reference: Path, config: Config) -> Compared:
     """All runs and verdicts of a paper against its reference.
 
-    Args:
-        paper: whose rows were run.
-        results_root: ``results/<scale>``.
-        reference: ``results/reference/<scale>``.
-        config: gives papers, scale, seeds, tolerances and margins.
+    The two roots are ``results/<scale>`` and ``results/reference/<scale>``.
 
     Raises:
         UserError: as :func:`load_environments`, of all papers in ``config``, so that whoever checks
@@ -101,7 +90,7 @@ def compare_paper(paper: Paper, results_root: Path, reference: Path, config: Con
         made,
         len({(line.row, line.seed) for line in compared}),
         len(compared),
-        graded.size,
+        sum(map(len, (graded.numbers, graded.claims, graded.findings))),
         _largest(compared),
         [*drift, *changed],
         allowed,
@@ -116,14 +105,14 @@ def _compare_runs(
     kept, here = Kept(reference, paper.key).rows, {row.id: row for row in paper.rows}
     for name in dict.fromkeys([*here, *kept]):
         if name not in kept or name not in here:
-            there = ("there", "not there") if name in kept else ("not there", "there")
-            drift.append(Drift(name, None, "row", *there))
+            was, now = ("there" if name in of else "not there" for of in (kept, here))
+            drift.append(Drift(name, None, "row", was, now))
             continue
-        row = here[name]
         for seed in config.seeds:
-            was = kept_metrics(run_folder(reference, row, seed) / METRICS)
-            now = Metrics.read(run_folder(results_root, row, seed) / METRICS, row, seed)
-            lines, differs = compare_run(was, now, config.tolerance)
+            before = kept_metrics(run_folder(reference, here[name], seed) / METRICS)
+            file = run_folder(results_root, here[name], seed) / METRICS
+            after = Metrics.read(file, here[name], seed)
+            lines, differs = compare_run(before, after, config.tolerance)
             compared += lines
             drift += differs
     return compared, drift
@@ -138,6 +127,7 @@ def load_environments(reference: Path, config: Config) -> dict[str, Environment]
     """
     made: dict[str, Environment] = {}
     problems: list[str] = []
+    here = _with_commas(config.seeds)
     for key in config.papers:
         file = Kept(reference, key).environment
         try:
@@ -147,16 +137,14 @@ def load_environments(reference: Path, config: Config) -> dict[str, Environment]
             continue
         if sorted(environment.seeds) == sorted(config.seeds):
             made[key] = environment
-        else:
-            kept = _with_commas(environment.seeds)
-            problems.append(
-                f"{file}: seeds: {kept}, and this run has {_with_commas(config.seeds)}; "
-                f"check it by {_call([key], kept, config)}, "
-                "or keep this run by `make accept`"
-            )
+            continue
+        kept = _with_commas(environment.seeds)
+        problems.append(
+            f"{file}: seeds: {kept}, and this run has {here}; check it by "
+            f"{_call([key], kept, config)}, or keep this run by `make accept`"
+        )
     if problems and made:
-        fits = _call(made, _with_commas(config.seeds), config)
-        problems.append(f"what has this run's seeds is checked by {fits}")
+        problems.append(f"what has this run's seeds is checked by {_call(made, here, config)}")
     if problems:
         raise UserError("\n".join(problems))
     return made
@@ -172,13 +160,11 @@ def _call(keys: Iterable[str], seeds: str, config: Config) -> str:
     return f"snakemake --cores all --config {chosen} -- check"
 
 
-def _largest(compared: Iterable[Deviation]) -> dict[Kind, Deviation]:
-    largest: dict[Kind, Deviation] = {}
+def _largest(compared: Sequence[Deviation]) -> dict[Kind, Deviation]:
+    kinds: dict[Kind, list[Deviation]] = {}
     for line in compared:
-        kind = kind_of(line.metric)
-        if kind not in largest or line.deviation > largest[kind].deviation:
-            largest[kind] = line
-    return largest
+        kinds.setdefault(kind_of(line.metric), []).append(line)
+    return {kind: max(lines, key=lambda line: line.deviation) for kind, lines in kinds.items()}
 
 
 # ---- the whole ----------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from refashion.judging.claims import ClaimVerdict
@@ -12,7 +13,7 @@ from refashion.judging.numbers import NumberVerdict
 from refashion.paper.metric import AT, CURVES
 
 if TYPE_CHECKING:
-    from refashion.judging.scorecard import Grade, GradedFinding
+    from refashion.judging.scorecard import Grade
     from refashion.paper.config import Tolerance
     from refashion.results.run import Metrics
 
@@ -30,6 +31,7 @@ NEIGHBOURS: tuple[set[str], ...] = (
 # The kinds of findings that runs give rise to, if no table is named. They have thresholds, so with
 # them a row may join or leave; what the printed numbers give away, no rounding changes.
 KINDS_OF_RUNS = ("no_better", "collapsed", "stripes", "dead_outputs", "dead_logits")
+OF_RUNS = "finding of runs: "
 
 Kind = Literal["loss", "accuracy", "epochs"]
 
@@ -89,25 +91,24 @@ def compare_run(
         the run ended, then metrics out of tolerance.
     """
     row, seed = reference.row, reference.seed
-    drift = [Drift(row, seed, *change) for change in _changes_of_run(reference, measured)]
+    changes = chain(
+        _changes(reference.spec, measured.spec, "settings: "),
+        _changes(_outcome(reference), _outcome(measured)),
+    )
+    drift = [Drift(row, seed, what, _said(old), _said(new)) for what, old, new in changes]
     compared: list[Deviation] = []
     kept, here = _numbers(reference), _numbers(measured)
-    for (metric, at), value in kept.items():
-        name, now = _named(metric, at), here.get((metric, at))
-        if now is None:
-            drift.append(Drift(row, seed, name, _said(value), "not measured"))
-            continue
-        tolerance = getattr(tolerances, kind_of(metric))
-        line = Deviation(row, seed, metric, at, deviation(metric, value, now), tolerance)
-        compared.append(line)
-        if not line.deviation <= tolerance:
-            off = line.deviation, tolerance
-            drift.append(Drift(row, seed, name, _said(value), _said(now), *off))
-    drift += [
-        Drift(row, seed, _named(*what), "not measured", _said(now))
-        for what, now in here.items()
-        if what not in kept
-    ]
+    for metric, at in dict.fromkeys([*kept, *here]):
+        was, now = kept.get((metric, at)), here.get((metric, at))
+        off: tuple[float, ...] = ()
+        if was is not None and now is not None:
+            off = deviation(metric, was, now), getattr(tolerances, kind_of(metric))
+            compared.append(Deviation(row, seed, metric, at, *off))
+            if off[0] <= off[1]:
+                continue
+        name = metric if at == "all" else f"{metric}, {at}"
+        old, new = ("not measured" if value is None else _said(value) for value in (was, now))
+        drift.append(Drift(row, seed, name, old, new, *off))
     return compared, drift
 
 
@@ -117,20 +118,8 @@ def _numbers(run: Metrics) -> dict[tuple[str, str], float]:
     return {("epochs", "all"): run.epochs} | each
 
 
-def _named(metric: str, at: str) -> str:
-    return metric if at == "all" else f"{metric}, {at}"
-
-
-def _changes_of_run(reference: Metrics, measured: Metrics) -> Iterator[tuple[str, str, str]]:
-    for key, old, new in _changes(reference.spec, measured.spec):
-        yield f"settings: {key}", _said(old), _said(new)
-    for name, old, new in (
-        ("images", reference.dataset_sha256, measured.dataset_sha256),
-        ("status", reference.status, measured.status),
-        ("weights", reference.parameters, measured.parameters),
-    ):
-        if old != new:
-            yield name, _said(old), _said(new)
+def _outcome(run: Metrics) -> dict[str, Any]:
+    return {"images": run.dataset_sha256, "status": run.status, "weights": run.parameters}
 
 
 def _said(value: Any) -> str:
@@ -144,7 +133,7 @@ def _said(value: Any) -> str:
 def _changes(
     old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """(key, before, after) of what differs between two specs, nested keys with dots."""
+    """(key, before, after) of what differs, nested keys with dots."""
     for key in dict.fromkeys([*old, *new]):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
@@ -180,44 +169,32 @@ def compare_verdicts(
     drift: list[Drift] = []
     allowed: list[Drift] = []
     old, new = _by_name(reference), _by_name(measured)
-    stay = _kinds_of_runs(reference) & _kinds_of_runs(measured)
-    for name in dict.fromkeys([*old, *new]):
-        before, after = old.get(name, "not there"), new.get(name, "not there")
+    of_runs = {what for _, what in old if what.startswith(OF_RUNS)} & {what for _, what in new}
+    for row, what in dict.fromkeys([*old, *new]):
+        before, after = (of.get((row, what), "not there") for of in (old, new))
+        near = {before, after} in NEIGHBOURS or what in of_runs
         if before == after:
             continue
-        kind, row, *rest = name
-        line = Drift(row, None, f"{kind}: {', '.join(map(str, rest))}", before, after)
-        near = {before, after} in NEIGHBOURS or (kind == "finding of runs" and rest[0] in stay)
-        if drifts == "reversed" and near and not same_metrics:
-            allowed.append(line)
-        elif drifts == "reversed" and near:
-            drift.append(replace(line, what=f"{line.what}, of the same metrics"))
+        if drifts == "changed" or not near:
+            drift.append(Drift(row, None, what, before, after))
+        elif same_metrics:
+            drift.append(Drift(row, None, f"{what}, of the same metrics", before, after))
         else:
-            drift.append(line)
+            allowed.append(Drift(row, None, what, before, after))
     return drift, allowed
 
 
-def _by_name(graded: Grade) -> dict[tuple[str | None, ...], str]:
-    """The verdict by (kind, row, what); a finding that is there is ``found``."""
-    found: dict[tuple[str | None, ...], str] = {}
-    for number in graded.numbers:
-        name = ("number", number.row, number.table, number.metric, number.at)
-        found[name] = number.verdict
-    for claim in graded.claims:
-        found["claim", None, claim.id] = claim.verdict
+def _by_name(graded: Grade) -> dict[tuple[str | None, str], str]:
+    """The verdict by its row and what it is on; a finding that is there is ``found``."""
+    found: dict[tuple[str | None, str], str] = {
+        (of.row, f"number: {of.table}, {of.metric}, {of.at}"): of.verdict for of in graded.numbers
+    }
+    found |= {(None, f"claim: {of.id}"): of.verdict for of in graded.claims}
     for finding in graded.findings:
-        if _is_of_runs(finding):
-            found |= {("finding of runs", row, finding.kind): "found" for row in finding.rows}
+        if finding.kind in KINDS_OF_RUNS and not finding.tables:
+            found |= {(row, f"{OF_RUNS}{finding.kind}"): "found" for row in finding.rows}
             continue
         row = finding.rows[0] if len(finding.rows) == 1 else None
-        where = () if row else (" ".join(finding.rows),)
-        found["finding", row, finding.kind, *finding.tables, *where] = "found"
+        where = [] if row else [" ".join(finding.rows)]
+        found[row, f"finding: {', '.join([finding.kind, *finding.tables, *where])}"] = "found"
     return found
-
-
-def _is_of_runs(finding: GradedFinding) -> bool:
-    return finding.kind in KINDS_OF_RUNS and not finding.tables
-
-
-def _kinds_of_runs(graded: Grade) -> set[str]:
-    return {finding.kind for finding in graded.findings if _is_of_runs(finding)}

@@ -6,35 +6,32 @@ tables and report is computed here; templates and figures only show it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
 
 from refashion.judging.statistics import Verdict, prediction_interval
+from refashion.paper.metric import At, Unit
+from refashion.paper.spec import Row, Task  # noqa: TC001
 from refashion.paper.tables import Column, ConfusionMatrix, Table
-from refashion.results.summary import Statistics, Summary, precision, recall, statistics
+from refashion.results.summary import Statistics, Summary, distinct, precision, recall, statistics
 from refashion.text import rounded
 
 if TYPE_CHECKING:
     from refashion.paper.config import Margins
-    from refashion.paper.metric import Unit
     from refashion.paper.papers import Paper
-    from refashion.paper.spec import Row, Task
 
 Floats: TypeAlias = NDArray[np.float64]
+Statement: TypeAlias = tuple[str, str, At, float | None]  # row, metric, epoch, published
 # The one number that is taken from a confusion matrix.
 OF_A_MATRIX = Column(
     label="Accuracy of the matrix", metric="val_accuracy", at="kept", unit="percent", digits=2
 )
-# What a number can be, by its unit: no interval goes beyond it.
-POSSIBLE: dict[Unit, tuple[float, float]] = {
-    "loss": (0.0, np.inf),
-    "percent": (0.0, 100.0),
-    "epochs": (0.0, np.inf),
-}
 
 
 class NumberVerdict(Verdict):
@@ -68,32 +65,24 @@ class Kind(NamedTuple):
         return (margins.reconstruction_error if reconstructs else margins.cross_entropy).margin
 
 
-class Place(NamedTuple):
-    """Where a number is printed: a table or a confusion matrix."""
-
-    id: str
-    label: str
-
-
 @dataclass(frozen=True)
 class Comparison:
     """A number as printed, beside what was measured: losses as they are, percent as 0 to 100.
 
-    ``interval`` is where one new run is expected, see :func:`prediction_interval`, no further than
-    is ``POSSIBLE``; ``difference`` the mean minus what is published, for the row or for the one
-    that it varies.
+    ``mean`` to ``values`` are as in :class:`Statistics`; ``interval`` is where one new run is
+    expected, see :func:`prediction_interval`, no further than is possible; ``difference`` the mean
+    minus what is published, for the row or for the one that it varies.
     """
 
-    published: float | None
     unit: Unit
     digits: int
-    measured: Statistics
+    published: float | None
+    mean: float | None
+    sd: float | None
+    n: int
+    values: tuple[float, ...]
     interval: tuple[float, float] | None
     difference: float | None
-
-    @property
-    def mean(self) -> float | None:
-        return self.measured.mean
 
     def judge(self, margin: float) -> NumberVerdict:
         """The verdict; ``margin`` is in the number's unit."""
@@ -119,9 +108,7 @@ class Comparison:
     def as_measured(self) -> str:
         """``0.5731 ± 0.0004``; one run has no spread."""
         mean = rounded(self.mean, self.digits)
-        if self.measured.sd is None:
-            return mean
-        return f"{mean} ± {rounded(self.measured.sd, self.digits)}"
+        return mean if self.sd is None else f"{mean} ± {rounded(self.sd, self.digits)}"
 
     @property
     def off(self) -> str:
@@ -130,30 +117,53 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Number(Comparison):
+class Named:
+    """Which number it is: the row's id, and table, label and metric as printed."""
+
+    row: str
+    table: str
+    label: str
+    metric: str
+    at: At
+    task: Task
+
+
+@dataclass(frozen=True)
+class OverFloor:
+    """An error minus its floor, as published and as measured."""
+
+    published: float | None
+    measured: float | None
+
+
+@checked(frozen=True, kw_only=True)
+class Number(Comparison, Named):
     """A published number with its verdict.
 
-    ``reason`` is what a reader should know beside the verdict, or nothing.
+    ``reason`` is what a reader should know beside the verdict, or nothing; ``excess`` is added by
+    studies, where there is a floor. What is written of a number has neither ``place``, the id of
+    its table or matrix, nor ``margin``.
     """
 
-    row: Row
-    place: Place
-    column: Column
-    margin: float
+    verdict: NumberVerdict
     reason: str = ""
+    place: Annotated[str, Field(exclude=True)] = ""
+    margin: Annotated[float, Field(exclude=True)] = 0.0
+    excess: OverFloor | None = None
 
     @property
     def kind(self) -> Kind:
-        return Kind(self.row.task, self.unit)
+        return Kind(self.task, self.unit)
 
     @property
-    def verdict(self) -> NumberVerdict:
-        return self.judge(self.margin)
+    def statement(self) -> Statement:
+        """What is the same for a number that several tables print."""
+        return self.row, self.metric, self.at, self.published
 
     @property
     def within_margin(self) -> bool:
         """Whether the mean is as near as ``close`` asks for, whatever the verdict."""
-        return self.difference is not None and bool(abs(self.difference) <= self.margin)
+        return self.difference is not None and abs(self.difference) <= self.margin
 
     @property
     def by_spread_alone(self) -> bool:
@@ -162,30 +172,24 @@ class Number(Comparison):
 
     @property
     def says(self) -> str:
-        """The verdict and the reason."""
-        return ": ".join(filter(None, (self.verdict, self.reason)))
+        """The verdict with its sign, and the reason."""
+        return f"{self.verdict.sign} {': '.join(filter(None, (self.verdict, self.reason)))}"
 
 
 def compare(
     published: float | None, measured: Statistics | None, unit: Unit, digits: int
 ) -> Comparison:
     """A published number with what was measured, if it was, as in ``metrics.json``."""
-    factor = 100.0 if unit == "percent" else 1.0
+    factor, most = (100.0, 100.0) if unit == "percent" else (1.0, np.inf)
     measured = measured or statistics([])
-    in_unit = Statistics(
-        mean=None if measured.mean is None else factor * measured.mean,
-        sd=None if measured.sd is None else factor * measured.sd,
-        n=measured.n,
-        values=tuple(factor * value for value in measured.values),
-    )
-    interval = prediction_interval(in_unit.values)
+    mean, sd = (None if v is None else factor * v for v in (measured.mean, measured.sd))
+    values = tuple(factor * value for value in measured.values)
+    interval = prediction_interval(values)
     if interval:
-        low, high = np.clip(interval, *POSSIBLE[unit])
+        low, high = np.clip(interval, 0.0, most)
         interval = float(low), float(high)
-    difference = None
-    if published is not None and in_unit.mean is not None:
-        difference = in_unit.mean - published
-    return Comparison(published, unit, digits, in_unit, interval, difference)
+    difference = None if mean is None or published is None else mean - published
+    return Comparison(unit, digits, published, mean, sd, measured.n, values, interval, difference)
 
 
 # ---- tables and matrices ------------------------------------------------------------------------
@@ -215,37 +219,28 @@ def compare_table(
     """
     lines: list[ComparedLine] = []
     for line in table.lines:
-        row = paper.row(line.row)
-        variants = [
-            other
-            for other in paper.rows
-            if other.variant_of and paper.row(other.variant_of).id == row.id
-        ]
-        lines += [
-            _compare(each, table, summaries.get(each.id), line.published, ours=each is not row)
-            for each in (row, *variants)
-        ]
+        base = paper.row(line.row)
+        variants = (r for r in paper.rows if r.variant_of and paper.row(r.variant_of) is base)
+        for row in (base, *variants):
+            summary, ours = summaries.get(row.id), row is not base
+            numbers = {
+                key: _compare(row, column, summary, line.published.get(key))
+                for key, column in table.metrics.items()
+            }
+            if ours:
+                numbers = {key: replace(n, published=None) for key, n in numbers.items()}
+            lines.append(ComparedLine(row, ours, summary, numbers))
     return lines
 
 
 def _compare(
-    row: Row, table: Table, summary: Summary | None, published: Mapping[str, float], ours: bool
-) -> ComparedLine:
-    """``row`` against the numbers that the table prints for it or for the row that it varies."""
-    numbers: dict[str, Comparison] = {}
-    for key, column in table.metrics.items():
-        measured = summary.at(column.at, column.metric) if summary else None
-        number = compare(published.get(key), measured, column.unit, column.digits)
-        changed = {"published": None} if ours else {}
-        if _is_told(row, column):
-            changed["difference"] = None
-        numbers[key] = replace(number, **changed)
-    return ComparedLine(row, ours, summary, numbers)
-
-
-def _is_told(row: Row, column: Column) -> bool:
-    """Whether a row is told the number, so that to find it says nothing: the epoch to keep."""
-    return (column.metric, column.at) == ("epoch", "kept") and row.spec.keep != "best"
+    row: Row, column: Column, summary: Summary | None, published: float | None
+) -> Comparison:
+    measured = summary.at(column.at, column.metric) if summary else None
+    number = compare(published, measured, column.unit, column.digits)
+    # A row that is told which epoch to keep says nothing by finding it.
+    told = (column.metric, column.at) == ("epoch", "kept") and row.spec.keep != "best"
+    return replace(number, difference=None) if told else number
 
 
 @dataclass(frozen=True)
@@ -257,7 +252,6 @@ class ComparedMatrix:
     each class as the paper has, and None if nothing was measured.
     """
 
-    place: Place
     row: Row
     summary: Summary | None
     accuracy: Comparison
@@ -267,9 +261,9 @@ class ComparedMatrix:
     measured: Floats | None
 
     @property
-    def difference(self) -> Floats | None:
-        """Measured minus published."""
-        return None if self.measured is None else self.measured - self.published
+    def id(self) -> str:
+        """As a table has one."""
+        return f"confusion-{self.row.id}"
 
 
 def compare_confusion(
@@ -286,7 +280,6 @@ def compare_confusion(
     share = float(100 * np.trace(published) / published.sum())
     accuracy = summary.at("kept", "val_accuracy") if summary else None
     return ComparedMatrix(
-        Place(f"confusion-{row.id}", matrix.label),
         row,
         summary,
         compare(share, accuracy, "percent", digits=2),
@@ -318,9 +311,17 @@ def published_numbers(
     the seeds that ``collapsed``, see :func:`refashion.judging.diagnosis.findings.with_collapsed`.
     """
     numbers: list[Number] = []
-    for place, column, row, compared in _printed(paper, summaries):
-        margin = Kind(row.task, compared.unit).margin(margins)
-        number = Number(**vars(compared), row=row, place=place, column=column, margin=margin)
+    for place, table, column, row, compared in _printed(paper, summaries):
+        margin = Kind(row.task, column.unit).margin(margins)
+        number = Number(
+            **vars(compared) | dict(column),
+            row=row.id,
+            task=row.task,
+            table=table,
+            place=place,
+            margin=margin,
+            verdict=compared.judge(margin),
+        )
         reason = "; ".join(_reasons(number, summaries.get(row.id)))
         numbers.append(replace(number, reason=reason))
     return numbers
@@ -328,20 +329,21 @@ def published_numbers(
 
 def _printed(
     paper: Paper, summaries: Mapping[str, Summary]
-) -> Iterator[tuple[Place, Column, Row, Comparison]]:
+) -> Iterator[tuple[str, str, Column, Row, Comparison]]:
+    """Id and label of table or matrix, what is measured, of which row, and how it compares."""
     for table in paper.tables:
         for line in compare_table(paper, table, summaries):
             for key, number in line.numbers.items():
                 if number.published is not None:
-                    yield Place(table.id, table.label), table.metrics[key], line.row, number
+                    yield table.id, table.label, table.metrics[key], line.row, number
     for matrix in paper.confusion_matrices:
         compared = compare_confusion(paper, matrix, summaries)
-        yield compared.place, OF_A_MATRIX, compared.row, compared.accuracy
+        yield compared.id, matrix.label, OF_A_MATRIX, compared.row, compared.accuracy
 
 
 def _reasons(number: Number, summary: Summary | None) -> Iterator[str]:
     """Why a number has no verdict, and what its runs went through that makes one say less."""
-    if summary is None or not number.measured.n:
+    if summary is None or not number.n:
         yield "no run was completed"
         return
     if number.verdict == NumberVerdict.NOT_COMPARABLE:
@@ -369,31 +371,24 @@ class Ranking:
     largest: Sequence[Number]
 
 
-def largest_differences(numbers: Iterable[Number], count: int = 3) -> list[Ranking]:
+def largest_differences(numbers: Sequence[Number], count: int = 3) -> list[Ranking]:
     """A ranking for every kind of number that was measured.
 
     A reconstruction error, a cross entropy and an accuracy have no common measure.
     """
-    kinds: dict[Kind, list[tuple[float, Number]]] = {}
-    for number in numbers:
-        if number.difference is not None:
-            kinds.setdefault(number.kind, []).append((abs(number.difference), number))
+    measured = [number for number in numbers if number.difference is not None]
     return [
-        Ranking(
-            kind,
-            max(number.digits for _, number in members),
-            len(members),
-            float(np.median([apart for apart, _ in members])),
-            _largest(members)[:count],
-        )
-        for kind, members in kinds.items()
+        _rank(kind, [number for number in measured if number.kind == kind], count)
+        for kind in distinct(number.kind for number in measured)
     ]
 
 
-def _largest(members: Iterable[tuple[float, Number]]) -> list[Number]:
-    """The largest first, and a number that two tables print alike only once."""
-    once: dict[tuple[str, str, str, float | None], Number] = {}
-    for _, number in sorted(members, key=lambda member: -member[0]):
-        what = (number.row.id, number.column.metric, number.column.at, number.published)
-        once.setdefault(what, number)
-    return list(once.values())
+def _rank(kind: Kind, members: Sequence[Number], count: int) -> Ranking:
+    def apart(number: Number) -> float:
+        return abs(number.difference or 0.0)
+
+    once: dict[Statement, Number] = {}
+    for number in sorted(members, key=apart, reverse=True):
+        once.setdefault(number.statement, number)
+    digits, median = max(number.digits for number in members), np.median([*map(apart, members)])
+    return Ranking(kind, digits, len(members), float(median), list(once.values())[:count])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from refashion.errors import UserError
 from refashion.judging import claims as verdicts
@@ -21,16 +23,23 @@ if TYPE_CHECKING:
     from refashion.paper.config import Margins
     from refashion.paper.papers import Paper
 
+V = TypeVar("V", bound=str)
 
-@dataclass(frozen=True)
-class GradedNumber:
-    """A published number and its verdict.
+
+class _Graded(BaseModel):
+    """What is kept of a verdict: the values of the same names."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class GradedNumber(_Graded):
+    """A published number and its verdict; ``table`` is the id of its table or matrix.
 
     ``within_margin``, whether the mean is as near as ``close`` asks for, is all that a single run
     can say, and says what a reproduced number owes to the runs' spread alone.
     """
 
-    table: str
+    table: str = Field(validation_alias=AliasChoices("place", "table"))
     row: str
     metric: str
     at: str
@@ -41,8 +50,7 @@ class GradedNumber:
     within_margin: bool
 
 
-@dataclass(frozen=True)
-class GradedClaim:
+class GradedClaim(_Graded):
     """A claim, its verdict, the seeds that it was tested on, and those that it holds in."""
 
     id: str
@@ -50,14 +58,8 @@ class GradedClaim:
     seeds: tuple[int, ...]
     holds_in: tuple[int, ...]
 
-    @property
-    def in_favour(self) -> bool:
-        """Whether it holds in every run."""
-        return self.holds_in == self.seeds
 
-
-@dataclass(frozen=True)
-class GradedFinding:
+class GradedFinding(_Graded):
     """What was found, and where."""
 
     kind: str
@@ -65,47 +67,19 @@ class GradedFinding:
     rows: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Grade:
+class Grade(_Graded):
     """All verdicts on one paper, in its order, small enough for git."""
 
     numbers: tuple[GradedNumber, ...]
     claims: tuple[GradedClaim, ...]
     findings: tuple[GradedFinding, ...]
 
-    @property
-    def size(self) -> int:
-        """How many verdicts there are."""
-        return len(self.numbers) + len(self.claims) + len(self.findings)
-
 
 def grade(
-    numbers: Iterable[Number],
-    claims: Iterable[ClaimResult],
-    found: Iterable[findings.Finding],
+    numbers: Sequence[Number], claims: Sequence[ClaimResult], found: Sequence[findings.Finding]
 ) -> Grade:
     """The grade of a paper with these numbers, verdicts on its claims, and findings."""
-    return Grade(
-        tuple(
-            GradedNumber(
-                number.place.id,
-                number.row.id,
-                number.column.metric,
-                number.column.at,
-                number.published,
-                number.mean,
-                number.measured.n,
-                number.verdict,
-                number.within_margin,
-            )
-            for number in numbers
-            if number.published is not None
-        ),
-        tuple(
-            GradedClaim(claim.id, claim.verdict, claim.seeds, claim.holds_in) for claim in claims
-        ),
-        tuple(GradedFinding(f.kind, tuple(f.tables), tuple(f.rows)) for f in found),
-    )
+    return Grade.model_validate({"numbers": numbers, "claims": claims, "findings": found})
 
 
 def grade_paper(paper: Paper, results_root: Path, margins: Margins) -> Grade:
@@ -144,7 +118,7 @@ class Counts:
 
     numbers: dict[NumberVerdict, int]
     within_margin: dict[NumberVerdict, int]
-    claims: dict[str, int]
+    claims: dict[ClaimVerdict, int]
     undecided_in_favour: int
     claims_of_one_run: OfOneRun
     findings: int
@@ -156,22 +130,22 @@ class Counts:
         numbers = [number for graded in grades for number in graded.numbers]
         claims = [claim for graded in grades for claim in graded.claims]
         undecided = [claim for claim in claims if claim.verdict == ClaimVerdict.UNDECIDED]
-        in_favour = [claim for claim in undecided if claim.in_favour]
-        within = [number.verdict for number in numbers if number.within_margin]
+        in_favour = [claim for claim in undecided if claim.holds_in == claim.seeds]
+        within = [number for number in numbers if number.within_margin]
         of_one_run = (sum(len(claim.seeds) == 1 for claim in of) for of in (undecided, in_favour))
-        each = [number.verdict for number in numbers]
-        of_claims = [claim.verdict for claim in claims]
         return cls(
-            {verdict: each.count(verdict) for verdict in NumberVerdict},
-            {
-                verdict: within.count(verdict)
-                for verdict in (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)
-            },
-            {verdict: of_claims.count(verdict) for verdict in ClaimVerdict},
+            _count(numbers, NumberVerdict),
+            _count(within, (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)),
+            _count(claims, ClaimVerdict),
             len(in_favour),
             OfOneRun(*of_one_run),
             sum(len(graded.findings) for graded in grades),
         )
+
+
+def _count(graded: Sequence[GradedNumber | GradedClaim], verdicts: Iterable[V]) -> dict[V, int]:
+    found: list[str] = [each.verdict for each in graded]
+    return {verdict: found.count(verdict) for verdict in verdicts}
 
 
 # ---- the card -----------------------------------------------------------------------------------
@@ -196,17 +170,12 @@ class Card:
         return {key: Counts.of([graded]) for key, graded in self.grades.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data for ``scorecard.json``."""
-        return {
-            "scale": self.scale,
-            "all": asdict(self.all),
-            "papers": {
-                key: {"seeds": list(self.seeds[key])}
-                | asdict(counts)
-                | {"verdicts": asdict(self.grades[key])}
-                for key, counts in self.papers.items()
-            },
+        """What ``scorecard.json`` has."""
+        papers = {
+            key: {"seeds": self.seeds[key], **vars(counts), "verdicts": self.grades[key]}
+            for key, counts in self.papers.items()
         }
+        return {"scale": self.scale, "all": vars(self.all), "papers": papers}
 
     @classmethod
     def read(cls, results_root: Path) -> Card:

@@ -6,10 +6,10 @@ varies, and what it measures otherwise stands in the paper's tables and claims. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -18,20 +18,20 @@ from refashion.judging import numbers as judged
 from refashion.judging.claims import ClaimResult, ClaimVerdict
 from refashion.judging.excess import excess_over_floor
 from refashion.judging.levels import Levels, PaperLevels
+from refashion.judging.numbers import Kind, Number, OverFloor, Statement
+from refashion.paper.metric import Unit  # noqa: TC001 - pydantic reads the types of what is written
+from refashion.paper.spec import Task  # noqa: TC001
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
-from refashion.results.files import read_json
-from refashion.results.paths import evidence_file
+from refashion.results.files import read_record
 from refashion.results.run import Run, read_runs
 from refashion.results.summary import Summary, load_summaries
 
 if TYPE_CHECKING:
-    from refashion.judging.numbers import NumberVerdict
-    from refashion.paper.claims import Claim
     from refashion.paper.config import Margins
-    from refashion.paper.metric import Unit
     from refashion.paper.papers import Paper
-    from refashion.paper.spec import Task
-    from refashion.paper.tables import Table
+    from refashion.paper.tables import Column
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -47,134 +47,65 @@ class Measured:
     runs: Mapping[int, Mapping[str, Run]]
     levels: PaperLevels
 
-    @classmethod
-    def read(
-        cls, paper: Paper, results_root: Path, seeds: Sequence[int], levels: PaperLevels
-    ) -> Measured:
-        """What there is of the paper's rows, and of those of its studies."""
-        every = replace(paper, rows=(*paper.rows, *paper.study_rows), studies=())
-        return cls(
-            paper,
-            load_summaries(every, results_root),
-            read_runs(every, results_root, seeds),
-            levels,
-        )
-
     def read_as(self, reading: Reading) -> Measured:
         """The same paper under a reading, by the names of its own rows."""
-        names = _names(reading)
-        rows = {row.reading_of: row for row in reading.rows}
+        levels = (self.levels.published, self.levels.measured)
         return Measured(
-            replace(
-                self.paper,
-                rows=tuple(
-                    replace(
-                        rows.get(row.id, row),
-                        id=row.id,
-                        aliases=row.aliases,
-                        variant_of=row.variant_of,
-                    )
-                    for row in self.paper.rows
-                ),
-                tables=tuple(_table_as(table, reading) for table in self.paper.tables),
-                claims=tuple(_claim_as(claim, reading) for claim in self.paper.claims),
-                studies=(),
-            ),
-            _renamed(self.summaries, names),
-            {seed: _renamed(of_seed, names) for seed, of_seed in self.runs.items()},
-            PaperLevels(
-                _levels_as(self.levels.published, names), _levels_as(self.levels.measured, names)
-            ),
+            _paper_as(self.paper, reading),
+            _renamed(self.summaries, reading),
+            {seed: _renamed(of_seed, reading) for seed, of_seed in self.runs.items()},
+            PaperLevels(*(_levels_as(of_images, reading) for of_images in levels)),
         )
 
 
-def _names(reading: Reading | None) -> dict[str, str]:
+def _names(reading: Reading) -> dict[str, str]:
     """The rows that a reading trains, by those that they stand for."""
-    rows = reading.rows if reading else ()
-    return {row.reading_of: row.id for row in rows if row.reading_of}
+    return {row.reading_of: row.id for row in reading.rows if row.reading_of}
 
 
-def _renamed(of_rows: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _renamed(of_rows: Mapping[str, K], reading: Reading) -> dict[str, K]:
     """What is known of a reading's rows, by the rows that they stand for."""
+    names = _names(reading)
     others = {row: known for row, known in of_rows.items() if row not in names}
     return others | {base: of_rows[row] for base, row in names.items() if row in of_rows}
 
 
-def _levels_as(levels: Levels, names: Mapping[str, str]) -> Levels:
-    def renamed(rows: Iterable[str]) -> tuple[str, ...]:
-        rows = set(rows)
-        bases = [base for base, row in names.items() if row in rows]
-        return (*sorted(rows - set(names)), *bases)
-
-    protocols = (replace(protocol, rows=renamed(protocol.rows)) for protocol in levels.protocols)
-    return replace(levels, protocols=tuple(protocols))
+def _levels_as(levels: Levels, reading: Reading) -> Levels:
+    of_rows = {row: protocol for protocol in levels.protocols for row in protocol.rows}
+    renamed = _renamed(of_rows, reading).items()
+    return replace(levels, protocols=tuple(replace(of, rows=(row,)) for row, of in renamed))
 
 
-def _table_as(table: Table, reading: Reading) -> Table:
-    metrics = {
-        key: column.model_copy(
-            update={name: reading.named(getattr(column, name)) for name in ("metric", "at")}
+def _paper_as(paper: Paper, reading: Reading) -> Paper:
+    trained = {row.reading_of: row for row in reading.rows}
+    rows = [
+        replace(trained.get(row.id, row), id=row.id, aliases=row.aliases, variant_of=row.variant_of)
+        for row in paper.rows
+    ]
+    tables = [
+        table.model_copy(
+            update={"metrics": {k: _column_as(c, reading) for k, c in table.metrics.items()}}
         )
-        for key, column in table.metrics.items()
-    }
-    return table.model_copy(update={"metrics": metrics})
+        for table in paper.tables
+    ]
+    claims = [
+        claim.model_copy(update={"test": tuple(part.read_as(reading.named) for part in claim.test)})
+        for claim in paper.claims
+    ]
+    return replace(paper, rows=tuple(rows), tables=tuple(tables), claims=tuple(claims), studies=())
 
 
-def _claim_as(claim: Claim, reading: Reading) -> Claim:
-    parts = tuple(part.read_as(reading.named) for part in claim.test)
-    return claim.model_copy(update={"test": parts})
+def _column_as(column: Column, reading: Reading) -> Column:
+    named = {"metric": reading.named(column.metric), "at": reading.named(column.at)}
+    return column.model_copy(update=named)
 
 
 # ---- one reading --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class OverFloor:
-    """An error minus its floor, as published and as measured."""
-
-    published: float | None
-    measured: float | None
-
-
-@dataclass(frozen=True)
-class ReadNumber:
-    """A published number beside what was measured under a reading.
-
-    ``table`` and ``label`` are as printed; from ``published`` on it is as in
-    :mod:`refashion.judging.numbers`, ``values`` one a seed. Losses as they are, accuracies in
-    percent. ``excess`` is None where there is no floor.
-    """
-
-    row: str
-    table: str
-    label: str
-    metric: str
-    at: str
-    task: Task
-    unit: Unit
-    digits: int
-    published: float | None
-    mean: float | None
-    sd: float | None
-    n: int
-    values: tuple[float, ...]
-    interval: tuple[float, float] | None
-    difference: float | None
-    verdict: NumberVerdict
-    reason: str
-    excess: OverFloor | None
-
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """What tells it from others, however a reading measures it."""
-        return self.row, self.table, self.label
-
-
-def published_numbers(
-    measured: Measured, rows: Sequence[str], margins: Margins
-) -> list[ReadNumber]:
+def published_numbers(measured: Measured, rows: Sequence[str], margins: Margins) -> list[Number]:
     """Every published number of these rows beside what was measured."""
-    excess: dict[tuple[str, str, str, float | None], OverFloor] = {
+    excess: dict[Statement, OverFloor] = {
         (line.row, line.column.metric, line.column.at, line.published.error): OverFloor(
             line.published.excess, line.measured.excess if line.measured else None
         )
@@ -182,36 +113,10 @@ def published_numbers(
         if line.published
     }
     return [
-        ReadNumber(
-            row=number.row.id,
-            table=number.place.label,
-            label=number.column.label,
-            metric=number.column.metric,
-            at=number.column.at,
-            task=number.row.task,
-            unit=number.unit,
-            digits=number.digits,
-            published=number.published,
-            **vars(number.measured),
-            interval=number.interval,
-            difference=number.difference,
-            verdict=number.verdict,
-            reason=number.reason,
-            excess=excess.get(
-                (number.row.id, number.column.metric, number.column.at, number.published)
-            ),
-        )
+        replace(number, excess=excess.get(number.statement))
         for number in judged.published_numbers(measured.paper, measured.summaries, margins)
-        if number.row.id in rows
+        if number.row in rows
     ]
-
-
-def once(numbers: Sequence[ReadNumber]) -> list[ReadNumber]:
-    """The numbers without those that an earlier table prints alike."""
-    first: dict[tuple[Any, ...], ReadNumber] = {}
-    for number in numbers:
-        first.setdefault((number.row, number.metric, number.at, number.published), number)
-    return list(first.values())
 
 
 @dataclass(frozen=True)
@@ -225,24 +130,22 @@ class Distance:
     distance: float | None
 
 
-def distances(numbers: Sequence[ReadNumber], default: Sequence[ReadNumber]) -> list[Distance]:
+def distances(numbers: Sequence[Number], default: Sequence[Number]) -> list[Distance]:
     """By kind of number the distance from what is printed.
 
     It is taken over the numbers that the default reading has, so that readings are compared over
-    the same ones; it is None for a reading that lacks one of them.
+    the same ones, which both have in one order; it is None for a reading that lacks one of them.
     """
-    differences = {number.identity: number.difference for number in numbers}
-    kinds: dict[tuple[Task, Unit], list[ReadNumber]] = {}
-    for number in default:
-        if number.difference is not None:
-            kinds.setdefault((number.task, number.unit), []).append(number)
+    kinds: dict[Kind, list[Number]] = {}
+    for number, taken in zip(numbers, default, strict=True):
+        if taken.difference is not None:
+            kinds.setdefault(taken.kind, []).append(number)
     found: list[Distance] = []
-    for (task, unit), members in kinds.items():
-        own = [differences.get(member.identity) for member in members]
-        known = [each for each in own if each is not None]
-        distance = float(np.mean(np.abs(known))) if len(known) == len(own) else None
-        digits = max(member.digits for member in members)
-        found.append(Distance(task, unit, digits, len(members), distance))
+    for kind, members in kinds.items():
+        off = [n.difference for n in members if n.difference is not None]
+        distance = float(np.mean(np.abs(off))) if len(off) == len(members) else None
+        digits = max(number.digits for number in members)
+        found.append(Distance(*kind, digits, len(members), distance))
     return found
 
 
@@ -256,27 +159,24 @@ class Fate:
     diverged_at_epoch: tuple[int | None, ...]
 
 
-def _fates(study: Study, reading: Reading | None, summaries: Mapping[str, Summary]) -> list[Fate]:
+def _fates(study: Study, reading: Reading, summaries: Mapping[str, Summary]) -> list[Fate]:
     """How the runs ended that a reading is measured on."""
     names = _names(reading)
-    fates: list[Fate] = []
-    for row in (names.get(row, row) for row in study.rows):
-        of = summaries.get(row)
-        ended = (of.completed, len(of.seeds), of.diverged_at_epoch) if of else (0, 0, ())
-        fates.append(Fate(row, *ended))
-    return fates
+    known = [(names.get(row, row), summaries.get(names.get(row, row))) for row in study.rows]
+    return [
+        Fate(row, of.completed, len(of.seeds), of.diverged_at_epoch) if of else Fate(row, 0, 0, ())
+        for row, of in known
+    ]
 
 
 # ---- claims -------------------------------------------------------------------------------------
 
 
-def evaluate_claims(measured: Measured, claims: Iterable[str]) -> dict[str, ClaimResult]:
+def evaluate_claims(measured: Measured, claims: Collection[str]) -> dict[str, ClaimResult]:
     """The verdicts on the claims with these ids, by id."""
-    wanted = set(claims)
-    tested = tuple(claim for claim in measured.paper.claims if claim.id in wanted)
-    judged = verdicts.evaluate(
-        replace(measured.paper, claims=tested), measured.runs, measured.levels.measured
-    )
+    tested = tuple(claim for claim in measured.paper.claims if claim.id in claims)
+    paper = replace(measured.paper, claims=tested)
+    judged = verdicts.evaluate(paper, measured.runs, measured.levels.measured)
     return {claim.id: claim for claim in judged}
 
 
@@ -288,15 +188,21 @@ class Outcome:
     seeds: tuple[int, ...]
     holds_in: tuple[int, ...]
 
-    @classmethod
-    def of(cls, result: ClaimResult) -> Outcome:
-        return cls(result.verdict, result.seeds, result.holds_in)
-
     @property
     def in_how_many(self) -> Literal["none", "some", "all"]:
         if not self.holds_in:
             return "none"
         return "all" if len(self.holds_in) == len(self.seeds) else "some"
+
+    def is_turned(self, read: Outcome) -> bool:
+        """Whether a reading changes it, and not the width of an interval alone.
+
+        What a reading cannot test says nothing: see :func:`untested`.
+        """
+        opposite = {ClaimVerdict.HOLDS, ClaimVerdict.DOES_NOT_HOLD}
+        return read.verdict != ClaimVerdict.NOT_TESTED and (
+            self.in_how_many != read.in_how_many or {self.verdict, read.verdict} == opposite
+        )
 
 
 @dataclass(frozen=True)
@@ -307,25 +213,14 @@ class Flip:
     default: Outcome
     reading: Outcome
 
-    @property
-    def is_one(self) -> bool:
-        """A verdict that an interval's width alone changes is none that a reading does."""
-        if self.reading.verdict == ClaimVerdict.NOT_TESTED:  # it says nothing: see ``untested``
-            return False
-        opposite = {ClaimVerdict.HOLDS, ClaimVerdict.DOES_NOT_HOLD}
-        return (
-            self.default.in_how_many != self.reading.in_how_many
-            or {self.default.verdict, self.reading.verdict} == opposite
-        )
-
 
 def flips(default: Mapping[str, ClaimResult], read: Mapping[str, ClaimResult]) -> list[Flip]:
     """The claims that a reading changes."""
-    compared = [
-        Flip(claim, Outcome.of(before), Outcome.of(read[claim]))
+    fared = {
+        claim: [Outcome(of.verdict, of.seeds, of.holds_in) for of in (before, read[claim])]
         for claim, before in default.items()
-    ]
-    return [flip for flip in compared if flip.is_one]
+    }
+    return [Flip(claim, *both) for claim, both in fared.items() if both[0].is_turned(both[1])]
 
 
 def untested(default: Mapping[str, ClaimResult], read: Mapping[str, ClaimResult]) -> dict[str, str]:
@@ -350,7 +245,7 @@ class ReadingResult:
 
     id: str
     runs: list[Fate]
-    numbers: list[ReadNumber]
+    numbers: list[Number]
     distances: list[Distance]
     flips: list[Flip]
     untested: dict[str, str]
@@ -379,19 +274,18 @@ class StudyResult:
 def compare(study: Study, measured: Measured, margins: Margins) -> StudyResult:
     """What the readings of one study come to."""
     claims = [claim.id for claim in claims_about(study.rows, measured.paper)]
+    readings = (Reading(DEFAULT, ""), *study.readings)
+    under = [measured.read_as(reading) for reading in readings]
+    numbers = _varied(study, [published_numbers(each, study.rows, margins) for each in under])
+    default = [of_readings[0] for of_readings in numbers]
     as_taken = evaluate_claims(measured, claims)
-    read = [(None, measured), *((reading, measured.read_as(reading)) for reading in study.readings)]
-    numbers = [published_numbers(under, study.rows, margins) for _, under in read]
-    printed = {number.identity: number for number in once(numbers[0])}
-    which = _varied(study, numbers) & set(printed)
-    default = [number for name, number in printed.items() if name in which]
-    readings: list[ReadingResult] = []
-    for (reading, under), of_reading in zip(read, numbers, strict=True):
-        compared = [number for number in of_reading if number.identity in which]
-        judged = evaluate_claims(under, claims)
-        readings.append(
+    results: list[ReadingResult] = []
+    for index, reading in enumerate(readings):
+        compared = [of_readings[index] for of_readings in numbers]
+        judged = evaluate_claims(under[index], claims)
+        results.append(
             ReadingResult(
-                id=reading.id if reading else DEFAULT,
+                id=reading.id,
                 runs=_fates(study, reading, measured.summaries),
                 numbers=compared,
                 distances=distances(compared, default),
@@ -399,65 +293,57 @@ def compare(study: Study, measured: Measured, margins: Margins) -> StudyResult:
                 untested=untested(as_taken, judged),
             )
         )
-    return StudyResult(study.assumption, [*study.rows], claims, readings, closest(readings))
+    return StudyResult(study.assumption, [*study.rows], claims, results, closest(results))
 
 
-def _varied(study: Study, numbers: Sequence[Sequence[ReadNumber]]) -> set[tuple[str, str, str]]:
+def _varied(study: Study, numbers: Sequence[Sequence[Number]]) -> list[tuple[Number, ...]]:
     """The numbers whose row some reading trains, or that it measures otherwise than the default.
 
-    ``numbers`` are those of the default and of each reading. The accuracy of a printed confusion
-    matrix is none that a reading measures otherwise.
+    ``numbers`` are those of the default and of each reading; of one that several tables print the
+    first is taken. The accuracy of a printed confusion matrix is none that a reading measures
+    otherwise.
+
+    Returns:
+        Each as it is under the default and under each reading.
     """
-    trained = {row.reading_of for reading in study.readings for row in reading.rows}
-    default, *others = numbers
-    as_taken = {number.identity: (number.metric, number.at) for number in default}
-    return {number.identity for number in default if number.row in trained} | {
-        number.identity
-        for of_reading in others
-        for number in of_reading
-        if (number.metric, number.at) != as_taken[number.identity]
-    }
+    trained = {row.reading_of for row in study.trained}
+    first: dict[Statement, tuple[Number, ...]] = {}
+    for of_readings in zip(*numbers, strict=True):
+        taken = of_readings[0]
+        if taken.row in trained or len({(n.metric, n.at) for n in of_readings}) > 1:
+            first.setdefault(taken.statement, of_readings)
+    return list(first.values())
 
 
 def closest(readings: Sequence[ReadingResult]) -> list[Closest]:
     """By kind of number the reading with the least distance; of equals the default."""
     found: list[Closest] = []
     for index, kind in enumerate(readings[0].distances):
-        known = [
-            (distance, reading.id)
-            for reading in readings
-            if (distance := reading.distances[index].distance) is not None
-        ]
-        nearest = min(known, key=lambda known: known[0])[1] if len(known) > 1 else None
+        of_readings = {reading.id: reading.distances[index].distance for reading in readings}
+        known = {name: distance for name, distance in of_readings.items() if distance is not None}
+        nearest = min(known, key=known.__getitem__) if len(known) > 1 else None
         found.append(Closest(kind.task, kind.unit, nearest))
     return found
 
 
 def evaluate(
-    paper: Paper,
-    results_root: Path,
-    seeds: Sequence[int],
-    levels: PaperLevels,
-    margins: Margins,
+    paper: Paper, results_root: Path, seeds: Sequence[int], levels: PaperLevels, margins: Margins
 ) -> list[StudyResult]:
     """What the readings of every study of a paper come to.
 
-    Args:
-        paper: its rows may be there or not; one that is not is said to be missing.
-        results_root: ``results/<scale>``.
-        seeds: the runs to compare.
-        levels: as :func:`refashion.judging.levels.load` reads them.
-        margins: the configuration's.
+    Rows may be there under ``results_root``, ``results/<scale>``, or not; one that is not is said
+    to be missing.
     """
-    measured = Measured.read(paper, results_root, seeds, levels)
+    every = replace(paper, rows=(*paper.rows, *paper.study_rows), studies=())
+    summaries, runs = load_summaries(every, results_root), read_runs(every, results_root, seeds)
+    measured = Measured(paper, summaries, runs, levels)
     return [compare(study, measured, margins) for study in paper.studies]
 
 
-def load(paper: Paper, results_root: Path) -> list[dict[str, Any]]:
+def load(file: Path) -> list[StudyResult]:
     """What the verb ``studies`` wrote.
 
     Raises:
         UserError: it has not been written.
     """
-    file = evidence_file(results_root, paper.key, "studies")
-    return read_json(file, "compare the readings first")
+    return read_record(list[StudyResult], file, "compare the readings first")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from refashion.judging.numbers import (
     Comparison,
@@ -40,27 +40,27 @@ def count_numbers(numbers: Sequence[Number]) -> str:
     return tally([number.verdict for number in numbers], "published number", words)
 
 
-def where(paper: Paper, table: Any) -> Cell:
+def where(paper: Paper, label: str, id: str) -> Cell:
     """A table's label, or a confusion matrix's, with a link to where it is shown."""
-    return Cell(table.label, link=f"{paper.key}-{table.id}")
+    return Cell(label, link=f"{paper.key}-{id}")
 
 
 def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table | None:
     """All published numbers with their verdicts, if there are any."""
     if not numbers:
         return None
-    names = [with_unit(number.column.label, number.unit) for number in numbers]
+    names = [with_unit(number.label, number.unit) for number in numbers]
     columns = [
-        Column("Row", [number.row.id for number in numbers], "code"),
-        Column("In", [where(paper, number.place) for number in numbers]),
+        Column("Row", [number.row for number in numbers], "code"),
+        Column("In", [where(paper, number.table, number.place) for number in numbers]),
         Column("Number", names, print_width=0.19),
         Column("Published", [number.as_printed for number in numbers], "number"),
         Column("Measured", [number.as_measured for number in numbers], "measured"),
-        Column("n", [str(number.measured.n) for number in numbers], "number"),
+        Column("n", [str(number.n) for number in numbers], "number"),
         Column("95 % interval", [_interval(number) for number in numbers], "number"),
         Column(
             "Verdict",
-            [f"{number.verdict.sign} {number.says}" for number in numbers],
+            [number.says for number in numbers],
             "verdict",
             print_width=0.15,
         ),
@@ -83,9 +83,9 @@ def tabulate_largest(paper: Paper, numbers: Sequence[Number]) -> list[Table]:
 
 def _largest(paper: Paper, numbers: Sequence[Number]) -> list[Column]:
     return [
-        Column("Row", [number.row.id for number in numbers], "code", width=0.26),
-        Column("In", [where(paper, number.place) for number in numbers], width=0.12),
-        Column("Number", [number.column.label for number in numbers], width=0.24),
+        Column("Row", [number.row for number in numbers], "code", width=0.26),
+        Column("In", [where(paper, number.table, number.place) for number in numbers], width=0.12),
+        Column("Number", [number.label for number in numbers], width=0.24),
         *compared_columns(numbers),
     ]
 

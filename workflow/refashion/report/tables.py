@@ -83,7 +83,7 @@ def tabulate_confusion(
         if any(0 in over.values for over in (summary and summary.precision) or ()):
             remarks.append("A class that a run never predicts has precision 0 in that run.")
     return Table(
-        f"{paper.key}-{compared.place.id}",
+        f"{paper.key}-{compared.id}",
         _panels(Column("Class", names), None, metrics, _completed(runs)),
         label=matrix.label,
         caption=f"Accuracy, and recall and precision by class, of row {row.id}, computed from "
@@ -197,7 +197,7 @@ def _excess_panel(paper: Paper, label: str, lines: Sequence[Excess]) -> Panel:
         [
             *alone(
                 Column(label, [Cell(line.row, ours=line.ours) for line in lines], "code"),
-                Column("In", [where(paper, line.table) for line in lines]),
+                Column("In", [where(paper, line.table.label, line.table.id) for line in lines]),
             ),
             *(
                 Group([column(whose, name, kind) for name, kind in kinds.items()], capital(whose))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from refashion.judging.diagnosis.findings import Finding
+from refashion.judging.diagnosis.findings import Finding, about_rows
 from refashion.judging.diagnosis.published import Line, as_printed
 from refashion.paper.images import CLASS_NAMES
 from refashion.results.summary import distinct
@@ -19,19 +19,10 @@ if TYPE_CHECKING:
     from refashion.paper.papers import Paper
     from refashion.paper.spec import Row
 
-CONSEQUENCES = {
-    "matrix_sums": "The matrix is not of the images that the paper names, or is misprinted: no "
-    "share of its classes can be relied on.",
-    "matrix_accuracy": "The counts are the number to hold ours against, and what the text says of "
-    "these classifiers can be checked with them.",
-    "never_predicted": "The classifier knows fewer classes than there are, which bounds its "
-    "accuracy whatever else it does.",
-}
-
 
 def matrices(paper: Paper, lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
     """Sums of printed confusion matrices, accuracies in them, and classes never predicted."""
-    found: dict[str, dict[str, str]] = {kind: {} for kind in CONSEQUENCES}
+    found: dict[str, dict[str, str]] = {}
     for matrix in paper.confusion_matrices:
         row, counts = paper.row(matrix.row), np.array(matrix.published)
         wrong = _wrong_sums(row, counts, levels)
@@ -41,10 +32,10 @@ def matrices(paper: Paper, lines: Sequence[Line], levels: Levels) -> Iterator[Fi
             ("never_predicted", listed([CLASS_NAMES[c] for c in np.flatnonzero(~counts.any(0))])),
         ):
             if said:
-                found[kind][matrix.row] = f"{matrix.label}, {matrix.row}: {said}."
-    for kind, said in found.items():
-        if said:
-            yield Finding(kind, list(said), list(said.values()), CONSEQUENCES[kind])
+                of_kind = found.setdefault(kind, {})
+                of_kind[matrix.row] = f"{matrix.label}, {matrix.row}: {said}."
+    for kind, of_kind in found.items():
+        yield from about_rows(kind, of_kind)
 
 
 def _wrong_sums(row: Row, counts: NDArray[np.int64], levels: Levels) -> list[str]:
@@ -52,11 +43,10 @@ def _wrong_sums(row: Row, counts: NDArray[np.int64], levels: Levels) -> list[str
     # Which images are held out is drawn: of those the number in each class is not known.
     if row.spec.split.validation:
         return []
+    images_of_class = zip(CLASS_NAMES, counts.sum(1), levels.classes["test"], strict=True)
     return [
         f"{total:,} of {name}, where there are {images:,}"
-        for name, total, images in zip(
-            CLASS_NAMES, counts.sum(1), levels.classes["test"], strict=True
-        )
+        for name, total, images in images_of_class
         if total != images
     ]
 

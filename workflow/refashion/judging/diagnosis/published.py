@@ -7,15 +7,15 @@ Numbers come as the lines of the paper's tables, in lists of :class:`Printed`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations, compress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from refashion.judging.diagnosis.findings import IGNORANT, TRIVIAL, Finding
+from refashion.judging.diagnosis.findings import CONSEQUENCES, IGNORANT, TRIVIAL, Finding
 from refashion.paper.settings import setting, setting_label
 from refashion.results.summary import distinct
-from refashion.text import capital, count, listed, rounded
+from refashion.text import capital, count, listed, rounded, span
 
 if TYPE_CHECKING:
     from refashion.judging.levels import Level, Levels
@@ -34,13 +34,17 @@ MOSTLY = 0.5
 
 
 class Printed(NamedTuple):
-    """One published number: the row, by object and printed name, and what it is a number of."""
+    """One published number: the row, by object and printed name, and what it is a number of.
+
+    ``levels`` are those of the images that it is of.
+    """
 
     name: str
     row: Row
     table: Table
     column: Column
     value: float
+    levels: Levels
 
     @property
     def what(self) -> tuple[str, At]:
@@ -52,10 +56,6 @@ class Printed(NamedTuple):
         return f"{self.table.label}, {self.name}"
 
     @property
-    def text(self) -> str:
-        return self.like(self.value)
-
-    @property
     def half_unit(self) -> float:
         """How far rounding may have moved it."""
         return 0.5 * 10**-self.column.digits
@@ -64,23 +64,29 @@ class Printed(NamedTuple):
         """A value with as many decimals as this number is printed with."""
         return rounded(value, self.column.digits)
 
-    def level(self, levels: Levels, name: str) -> Level:
+    def level(self, name: str) -> Level:
         """What an output of this name has in its place."""
-        return levels.level(self.row, self.column.metric, name)
+        return self.levels.level(self.row, self.column.metric, name)
 
-    def tolerance(self, levels: Levels, name: str) -> float:
-        """How far rounding and the order of the images can take it from a level."""
-        return self.half_unit + ORDER_SDS * self.level(levels, name).order_sd
+    @property
+    def floor(self) -> float:
+        return self.level("floor").mean
+
+    def side_of(self, name: str) -> int:
+        """-1 below a level and 1 above it by more than rounding and the order of images; else 0."""
+        level = self.level(name)
+        tolerance = self.half_unit + ORDER_SDS * level.order_sd
+        return int(self.value > level.mean + tolerance) - int(self.value < level.mean - tolerance)
 
 
 Line: TypeAlias = Sequence[Printed]
 
 
-def printed_lines(paper: Paper) -> list[Line]:
+def printed_lines(paper: Paper, levels: Levels) -> list[Line]:
     """The numbers of every line of every table that has any."""
     lines = [
         [
-            Printed(line.row, paper.row(line.row), table, table.metrics[key], value)
+            Printed(line.row, paper.row(line.row), table, table.metrics[key], value, levels)
             for key, value in line.published.items()
         ]
         for table in paper.tables
@@ -89,219 +95,159 @@ def printed_lines(paper: Paper) -> list[Line]:
     return [line for line in lines if line]
 
 
-def as_printed(numbers: Iterable[Printed]) -> str:
-    """``0.5925 (min. error, training) and 0.5913 (min. error, validation)``."""
-    named = [(number.text, number.column.label) for number in numbers]
-    return listed([f"{text} ({label[0].lower()}{label[1:]})" for text, label in named])
-
-
-def _finding(
-    kind: str, numbers: Iterable[Printed], evidence: list[str], consequence: str
-) -> Finding:
+def _finding(kind: str, numbers: Iterable[Printed], evidence: list[str], **filled: str) -> Finding:
     numbers = list(numbers)
     return Finding(
         kind,
         rows=distinct(number.name for number in numbers),
         evidence=evidence,
-        consequence=consequence,
+        consequence=CONSEQUENCES[kind].format(**filled),
         tables=distinct(number.table.id for number in numbers),
         metrics=distinct(number.column.label for number in numbers),
     )
+
+
+def as_printed(numbers: Iterable[Printed]) -> str:
+    """``0.5925 (min. error, training) and 0.5913 (min. error, validation)``."""
+    named = [(number.like(number.value), number.column.label) for number in numbers]
+    return listed([f"{text} ({label[0].lower()}{label[1:]})" for text, label in named])
+
+
+def _levels(numbers: Line, name: str) -> str:
+    """``0.5692 and 0.5667``: what an output has in the place of each number."""
+    return listed([number.like(number.level(name).mean) for number in numbers])
 
 
 def _losses(line: Line) -> list[Printed]:
     return [number for number in line if number.column.unit == "loss"]
 
 
-def _from_to(numbers: Line, values: Sequence[float]) -> str:
-    low, high = (numbers[0].like(end) for end in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
-
-
 # ---- against the images -------------------------------------------------------------------------
 
 
-def _mean(levels: Levels, number: Printed, name: str) -> float:
-    return number.level(levels, name).mean
-
-
-def below_floor(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
+def below_floor(lines: Sequence[Line]) -> Iterator[Finding]:
     """Errors that no output in the network's range has on these images."""
     for line in lines:
-        below = [
-            number
-            for number in _losses(line)
-            if number.value < _mean(levels, number, "floor") - number.tolerance(levels, "floor")
-        ]
-        if below:
-            floors = listed([number.like(_mean(levels, number, "floor")) for number in below])
-            yield _finding(
-                "below_floor",
-                below,
-                [f"{line[0].place}: {as_printed(below)}; the least that can be is {floors}."],
-                "The number was not measured as the paper describes it: images, normalisation, "
-                "loss or last activation were others.",
-            )
+        if below := [number for number in _losses(line) if number.side_of("floor") < 0]:
+            said = f"{below[0].place}: {as_printed(below)}; the least that can be is "
+            yield _finding("below_floor", below, [f"{said}{_levels(below, 'floor')}."])
 
 
-def mostly_floor(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
+def mostly_floor(lines: Sequence[Line]) -> Iterator[Finding]:
     """Errors of which the network can only change the smaller part."""
-    numbers = [n for line in lines for n in _losses(line) if _mean(levels, n, "floor") > 0]
-    shares = [_mean(levels, number, "floor") / number.value for number in numbers]
+    numbers = [number for line in lines for number in _losses(line) if number.floor > 0]
+    shares = [number.floor / number.value for number in numbers]
     if not numbers or np.median(shares) <= MOSTLY:
         return
-    said: list[str] = []
-    for what in distinct(number.what for number in numbers):
-        alike = [number for number in numbers if number.what == what]
-        errors = [number.value for number in alike]
-        over = [number.value - _mean(levels, number, "floor") for number in alike]
-        said.append(
-            f"{alike[0].column.label}: errors of {_from_to(alike, errors)} are an excess of "
-            f"{_from_to(alike, over)} over a floor of "
-            f"{_from_to(alike, [_mean(levels, number, 'floor') for number in alike])}."
-        )
-        if min(over) > 0:
-            said[-1] += (
-                f" The largest error is {max(errors) / min(errors):.2f} times the smallest, the "
-                f"largest excess {max(over) / min(over):.0f} times."
-            )
-    protocol = levels.protocol(numbers[0].row)
+    protocol = numbers[0].levels.protocol(numbers[0].row)
     mean, std = protocol.normalisation.mean, protocol.normalisation.std
     low, high = protocol.limits
-    yield _finding(
-        "mostly_floor",
-        numbers,
-        [
-            f"The normalised images reach from {rounded(-mean / std, 2)} to "
-            f"{rounded((1 - mean) / std, 2)}, the outputs "
-            + (f"from {low:g} to {high:g}" if np.isfinite(high) else f"from {low:g} up")
-            + f": {100 * min(shares):.0f} % to {100 * max(shares):.0f} % of each printed error is "
-            "out of reach of any weights.",
-            *said,
-        ],
-        "What the rows differ in is the excess alone. Read as they stand, the errors make all "
-        "networks look alike.",
+    outputs = f"from {low:g} to {high:g}" if np.isfinite(high) else f"from {low:g} up"
+    reach = (
+        f"The normalised images reach from {rounded(-mean / std, 2)} to "
+        f"{rounded((1 - mean) / std, 2)}, the outputs {outputs}: {100 * min(shares):.0f} % to "
+        f"{100 * max(shares):.0f} % of each printed error is out of reach of any weights."
     )
+    alike = [[n for n in numbers if n.what == what] for what in distinct(n.what for n in numbers)]
+    yield _finding("mostly_floor", numbers, [reach, *map(_over_floor, alike)])
 
 
-def trivial(
-    lines: Sequence[Line], levels: Levels, collapsed: Mapping[str, tuple[int, int]]
-) -> Iterator[Finding]:
+def _over_floor(numbers: Line) -> str:
+    """How much one metric's errors differ as they stand, and in what is over their floors."""
+    column = numbers[0].column
+    errors, floors = [number.value for number in numbers], [number.floor for number in numbers]
+    over = [error - floor for error, floor in zip(errors, floors, strict=True)]
+    said = (
+        f"{column.label}: errors of {span(errors, column.digits)} are an excess of "
+        f"{span(over, column.digits)} over a floor of {span(floors, column.digits)}."
+    )
+    if min(over) > 0:
+        said += (
+            f" The largest error is {max(errors) / min(errors):.2f} times the smallest, the "
+            f"largest excess {max(over) / min(over):.0f} times."
+        )
+    return said
+
+
+def trivial(lines: Sequence[Line], collapsed: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
     """Lines whose errors are all those of an output that does not depend on the image.
 
     ``collapsed`` has for each row that was run how many of how many runs collapsed.
     """
     for line in lines:
-        name = _trivial_output(line, levels)
+        name, losses, row = _trivial_output(line), _losses(line), line[0].row
         if name is None:
             continue
-        losses = _losses(line)
-        said = f"{line[0].place}: {as_printed(losses)}. {capital(TRIVIAL[line[0].row.task][name])} "
-        said += f"has {listed([n.like(_mean(levels, n, name)) for n in losses])}"
+        said = f"{line[0].place}: {as_printed(losses)}. {capital(TRIVIAL[row.task][name])} has "
+        said += _levels(losses, name)
         for number in losses:
-            level = number.level(levels, name)
+            level = number.level(name)
             if level.order_sd > number.half_unit:
                 said += (
                     f"; averaged over batches {number.like(level.batch_mean)} in the data "
                     f"set’s order, {number.like(level.mean)} ± {number.like(level.order_sd)} "
                     "in a random one"
                 )
-        evidence = [f"{said}."]
-        failed, runs = collapsed.get(line[0].row.id, (0, 0))
-        if runs:
-            evidence.append(f"Of our runs of this row {failed} of {runs} collapsed.")
-        yield _finding(
-            "trivial",
-            losses,
-            evidence,
-            "This is a failed training: the network puts out the same whatever it is shown. "
-            f"{_what_is_not_judged(line, lines)} cannot be judged by this row.",
-        )
+        failed, runs = collapsed.get(row.id, (0, 0))
+        ours = [f"Of our runs of this row {failed} of {runs} collapsed."] if runs else []
+        settings = _what_is_not_judged(line[0].table, lines)
+        yield _finding("trivial", losses, [f"{said}.", *ours], settings=settings)
 
 
-def _trivial_output(line: Line, levels: Levels) -> str | None:
+def _trivial_output(line: Line) -> str | None:
     """The trivial output that has all errors of a line, if one has."""
     losses = _losses(line)
     for name in TRIVIAL[line[0].row.task] if losses else ():
-        if all(
-            abs(number.value - _mean(levels, number, name)) <= number.tolerance(levels, name)
-            for number in losses
-        ):
+        if all(number.side_of(name) == 0 for number in losses):
             return name
     return None
 
 
-def _what_is_not_judged(line: Line, lines: Sequence[Line]) -> str:
-    """The settings in which a line's table has several values: what its numbers seem to show."""
-    table = line[0].table
-    rows = [other[0].row for other in lines if other[0].table is table]
-    varied = [
-        setting_label(key) for key in table.settings if len({setting(row, key) for row in rows}) > 1
-    ]
-    return capital(f"{listed(varied)} in {table.label}" if varied else table.label)
+def _what_is_not_judged(table: Table, lines: Sequence[Line]) -> str:
+    """The settings in which a table's lines differ: what its numbers seem to show."""
+    rows = [line[0].row for line in lines if line[0].table is table]
+    varied = [key for key in table.settings if len({setting(row, key) for row in rows}) > 1]
+    said = listed([setting_label(key) for key in varied])
+    return capital(f"{said} in {table.label}" if varied else table.label)
 
 
-def no_better(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
+def no_better(lines: Sequence[Line]) -> Iterator[Finding]:
     """Errors above that of the best output that does not depend on the image."""
     worse: list[Printed] = []
     said: list[str] = []
     for line in lines:
-        best = IGNORANT[line[0].row.task]
-        above = [
-            number
-            for number in _losses(line)
-            if number.value > _mean(levels, number, best) + number.tolerance(levels, best)
-        ]
-        if above and _trivial_output(line, levels) is None:
+        task = line[0].row.task
+        above = [number for number in _losses(line) if number.side_of(IGNORANT[task]) > 0]
+        if above and _trivial_output(line) is None:
             worse += above
-            levels_there = listed([number.like(_mean(levels, number, best)) for number in above])
             said.append(
-                f"{line[0].place}: {as_printed(above)}, against {levels_there} for "
-                f"{TRIVIAL[line[0].row.task][best]}."
+                f"{line[0].place}: {as_printed(above)}, against {_levels(above, IGNORANT[task])} "
+                f"for {TRIVIAL[task][IGNORANT[task]]}."
             )
     if said:
-        yield _finding(
-            "no_better",
-            worse,
-            said,
-            "A network that ignores the image does as well: these errors say that training had "
-            "hardly begun, and nothing of what the network can do.",
-        )
+        yield _finding("no_better", worse, said, whose="these")
 
 
-def order_of_floors(lines: Sequence[Line], levels: Levels) -> Iterator[Finding]:
+def order_of_floors(lines: Sequence[Line]) -> Iterator[Finding]:
     """Validation errors below training errors by about as much as their floors differ.
 
     About: what the floors leave of the difference is smaller than their own.
     """
-    gaps: list[float] = []
-    floors: list[float] = []
-    explained: list[tuple[Printed, Printed]] = []
-    pairs = [pair for line in lines for pair in _train_and_other(line)]
-    pairs = [pair for pair in pairs if _mean(levels, pair[0], "floor") > 0]
-    for pair in pairs:
-        gap = pair[0].value - pair[1].value
-        of_floors = _mean(levels, pair[0], "floor") - _mean(levels, pair[1], "floor")
-        if gap > 0 and abs(gap - of_floors) < of_floors:
-            explained.append(pair)
-            gaps.append(gap)
-            floors.append(of_floors)
-    if not explained:
+    pairs = [pair for line in lines for pair in _train_and_other(line) if pair[0].floor > 0]
+    apart = [(one.value - other.value, one.floor - other.floor) for one, other in pairs]
+    explained = [gap > 0 and abs(gap - of_floors) < of_floors for gap, of_floors in apart]
+    if not any(explained):
         return
-    numbers = [number for pair in explained for number in pair]
-    left = np.subtract(floors, gaps)
-    yield _finding(
-        "order_of_floors",
-        numbers,
-        [
-            f"In {len(explained)} of {count(len(pairs), 'line')} the validation error is lower, by "
-            f"{_from_to(numbers, gaps)}; its floor is lower by {_from_to(numbers, floors)}.",
-            f"Over their floors the two errors are at most {numbers[0].like(np.abs(left).max())} "
-            f"apart, and in {(left > 0).sum()} of these lines the validation error is the higher.",
-        ],
-        "That validation does better than training is a property of the two sets of images, and "
-        "no sign of how well a network generalises.",
-    )
+    numbers = [*chain(*compress(pairs, explained))]
+    gaps, floors = zip(*compress(apart, explained), strict=True)
+    digits, left = numbers[0].column.digits, np.subtract(floors, gaps)
+    said = [
+        f"In {len(gaps)} of {count(len(pairs), 'line')} the validation error is lower, by "
+        f"{span(gaps, digits)}; its floor is lower by {span(floors, digits)}.",
+        f"Over their floors the two errors are at most {rounded(np.abs(left).max(), digits)} "
+        f"apart, and in {(left > 0).sum()} of these lines the validation error is the higher.",
+    ]
+    yield _finding("order_of_floors", numbers, said)
 
 
 def _train_and_other(line: Line) -> Iterator[tuple[Printed, Printed]]:
@@ -316,36 +262,35 @@ def _train_and_other(line: Line) -> Iterator[tuple[Printed, Printed]]:
 # ---- against one another ------------------------------------------------------------------------
 
 
+def _both(one: Line, other: Line) -> list[tuple[Printed, Printed]]:
+    """The numbers that two lines have of the same metric and epoch."""
+    known = {number.what: number for number in other}
+    return [(number, known[number.what]) for number in one if number.what in known]
+
+
 def repeated(lines: Sequence[Line]) -> Iterator[Finding]:
     """Lines of different rows that have all their common numbers the same."""
     for one, other in combinations(lines, 2):
         # Numbers of epochs are few and whole: that they repeat says nothing.
-        known = {n.what: n for n in other if n.column.unit != "epochs"}
-        both = [(number, known[number.what]) for number in one if number.what in known]
+        both = [pair for pair in _both(one, other) if pair[0].column.unit != "epochs"]
         if one[0].row.id == other[0].row.id or len(both) < REPEATED_NUMBERS:
             continue
         if all(number.value == again.value for number, again in both):
-            yield _finding(
-                "repeated",
-                [number for pair in both for number in pair],
-                [
-                    f"{one[0].place}, and {other[0].place}: "
-                    f"{as_printed(number for number, _ in both)} in both. "
-                    f"The rows differ in {_differences(one[0].row, other[0].row)}."
-                ],
-                "At least one of the two lines does not show the run that it stands for, and the "
-                "paper does not tell which: what rests on either is open.",
+            said = (
+                f"{one[0].place}, and {other[0].place}: "
+                f"{as_printed(number for number, _ in both)} in both. "
+                f"The rows differ in {_differences(one[0].row, other[0].row)}."
             )
+            yield _finding("repeated", chain(*both), [said])
 
 
 def _differences(one: Row, other: Row) -> str:
-    settings = [row.settings for row in (one, other)]
-    keys = distinct([*settings[0], *settings[1]])
-    different = [key for key in keys if settings[0].get(key) != settings[1].get(key)]
+    keys = distinct([*one.settings, *other.settings])
     return listed(
         [
             f"{setting_label(key)} ({setting(one, key)} and {setting(other, key)})"
-            for key in different
+            for key in keys
+            if one.settings.get(key) != other.settings.get(key)
         ]
     )
 
@@ -353,32 +298,10 @@ def _differences(one: Row, other: Row) -> str:
 def two_results(lines: Sequence[Line]) -> Iterator[Finding]:
     """One row that two lines print with different numbers."""
     for one, other in combinations(lines, 2):
-        known = {number.what: number for number in other}
-        different = [
-            (number, known[number.what])
-            for number in one
-            if number.what in known and not _alike(number, known[number.what])
-        ]
-        if one[0].row.id != other[0].row.id or not different:
-            continue
-        said: list[str] = []
-        for number, again in different:
-            apart = abs(number.value - again.value)
-            between = _between_lines(lines, number, again)
-            smaller = sum(difference <= apart + 1e-9 for difference in between)
-            said.append(
-                f"{number.column.label}: {number.text} ({number.place}) and {again.text} "
-                f"({again.place}), {number.like(apart)} apart. "
-                f"{smaller or 'None'} of the {count(len(between), 'pair')} of lines that these "
-                f"tables compare {'are' if smaller > 1 else 'is'} as close."
-            )
-        yield _finding(
-            "two_results",
-            [number for pair in different for number in pair],
-            said,
-            "Two runs of one configuration differ by that much: a difference between rows that is "
-            "no larger need not come from what the rows vary.",
-        )
+        different = [pair for pair in _both(one, other) if not _alike(*pair)]
+        if one[0].row.id == other[0].row.id and different:
+            said = [_how_close(*pair, lines) for pair in different]
+            yield _finding("two_results", chain(*different), said)
 
 
 def _alike(one: Printed, other: Printed) -> bool:
@@ -388,14 +311,22 @@ def _alike(one: Printed, other: Printed) -> bool:
     return abs(one.value - other.value) <= rounding + 1e-9
 
 
-def _between_lines(lines: Sequence[Line], one: Printed, other: Printed) -> list[float]:
-    """How far any two lines of a table that the two numbers are in are apart in their metric."""
-    numbers = [number for line in lines for number in line if number.what == one.what]
-    return [
+def _how_close(one: Printed, other: Printed, lines: Sequence[Line]) -> str:
+    """How far two numbers are apart, and in how many pairs of lines of their tables two are so."""
+    apart = abs(one.value - other.value)
+    alike = [number for number in chain(*lines) if number.what == one.what]
+    between = [
         abs(first.value - second.value)
         for table in distinct([one.table.id, other.table.id])
-        for first, second in combinations([n for n in numbers if n.table.id == table], 2)
+        for first, second in combinations([n for n in alike if n.table.id == table], 2)
     ]
+    smaller = sum(difference <= apart + 1e-9 for difference in between)
+    return (
+        f"{one.column.label}: {one.like(one.value)} ({one.place}) and {other.like(other.value)} "
+        f"({other.place}), {one.like(apart)} apart. "
+        f"{smaller or 'None'} of the {count(len(between), 'pair')} of lines that these tables "
+        f"compare {'are' if smaller > 1 else 'is'} as close."
+    )
 
 
 def patience(lines: Sequence[Line]) -> Iterator[Finding]:
@@ -423,17 +354,10 @@ def patience(lines: Sequence[Line]) -> Iterator[Finding]:
         ruled_out += [stop, best]
         needed.add(age)
         said.append(f"{line[0].place}: {_out_of_patience(row, last, age)}")
-    if not said:
-        return
     if len(needed) > 1:
         said.append(f"No one patience fits these rows: they need {listed(sorted(needed))}.")
-    yield _finding(
-        "patience",
-        ruled_out,
-        said,
-        "The weights that were measured are not those that the stopper would restore: the epoch "
-        "was chosen in another way, or the stopper is not the one described.",
-    )
+    if said:
+        yield _finding("patience", ruled_out, said)
 
 
 def _out_of_patience(row: Row, last: int, age: int) -> str:

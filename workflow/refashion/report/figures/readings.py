@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, PALETTE, WIDTH, write
+
+if TYPE_CHECKING:
+    from refashion.judging.numbers import Number
+    from refashion.judging.studies import StudyResult
 
 LABELS = {
     ("reconstruction", "loss"): "Error",
@@ -25,21 +29,21 @@ STEP = 0.1  # inches from a reading to the next, if a page has room for it
 PAGE = 7.5
 
 
-def draw(paper: str, study: Mapping[str, Any], scale: str, out_svg: Path, out_pdf: Path) -> None:
-    """Draw a study, as :func:`refashion.judging.studies.compare` has it, as SVG and as PDF."""
-    write(lambda: dots(study), f"{paper}/{study['assumption']}", scale, (out_svg, out_pdf))
+def draw(paper: str, study: StudyResult, scale: str, out_svg: Path, out_pdf: Path) -> None:
+    """Draw a study as SVG and as PDF."""
+    write(lambda: dots(study), f"{paper}/{study.assumption}", scale, (out_svg, out_pdf))
 
 
-def dots(study: Mapping[str, Any]) -> Figure:
+def dots(study: StudyResult) -> Figure:
     """Measured minus published, a panel a kind of number: the mean, and a line over the seeds.
 
-    ``study`` is as :func:`refashion.judging.studies.compare` returns it. The line goes from the
-    least to the greatest; a number that a reading lacks leaves its place empty.
+    The line goes from the least to the greatest; a number that a reading lacks leaves its place
+    empty.
     """
-    readings = study["readings"]
-    kinds: dict[tuple[str, str], list[int]] = {}
-    for index, number in enumerate(readings[0]["numbers"]):
-        kinds.setdefault((number["task"], number["unit"]), []).append(index)
+    readings = study.readings
+    kinds: dict[tuple[str, str], list[Sequence[Number]]] = {}
+    for numbers in zip(*(reading.numbers for reading in readings), strict=True):
+        kinds.setdefault(numbers[0].kind, []).append(numbers)
     drawn = Figure(figsize=(WIDTH, 1), layout="constrained")
     if not kinds:
         axes = drawn.add_subplot()
@@ -51,11 +55,10 @@ def dots(study: Mapping[str, Any]) -> Figure:
     drawn.set_size_inches(WIDTH, min(around + STEP * sum(lines), PAGE))
     panels = drawn.subplots(len(kinds), 1, height_ratios=[n + 3 for n in lines], squeeze=False)
     for axes, (kind, of_kind) in zip(panels[:, 0], kinds.items(), strict=True):
-        numbers = [[reading["numbers"][index] for reading in readings] for index in of_kind]
-        _draw_kind(axes, numbers)
+        _draw_kind(axes, of_kind)
         axes.set_xlabel(f"{LABELS[kind]}, measured minus published")
     handles = [
-        Line2D([], [], linestyle="", marker=marker, color=color, markersize=4, label=reading["id"])
+        Line2D([], [], linestyle="", marker=marker, color=color, markersize=4, label=reading.id)
         for reading, (color, marker) in zip(readings, _styles(len(readings)), strict=True)
     ]
     drawn.legend(handles=handles, loc="outside upper left", ncols=min(5, len(handles)))
@@ -66,25 +69,25 @@ def _styles(count: int) -> list[tuple[str, str]]:
     return [(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i in range(count)]
 
 
-def _draw_kind(axes: Axes, numbers: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+def _draw_kind(axes: Axes, numbers: Sequence[Sequence[Number]]) -> None:
     """A group of dots for each published number, a dot in it for each reading."""
     size = len(numbers[0]) + 1
     for group, of_number in enumerate(numbers):
         for place, (number, (color, marker)) in enumerate(
             zip(of_number, _styles(size - 1), strict=True), start=group * size
         ):
-            if number["difference"] is None:
+            if number.difference is None or number.published is None:
                 continue
-            if len(number["values"]) > 1:
-                off = [value - number["published"] for value in number["values"]]
+            if len(number.values) > 1:
+                off = [value - number.published for value in number.values]
                 axes.plot([min(off), max(off)], [place, place], color=color, linewidth=1)
-            axes.plot(number["difference"], place, marker, color=color, markersize=4)
+            axes.plot(number.difference, place, marker, color=color, markersize=4)
         if group:
             axes.axhline(group * size - 1, color=HAIRLINE, linewidth=0.5)
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(
         [group * size + (size - 2) / 2 for group in range(len(numbers))],
-        [f"{of_number[0]['row']}: {of_number[0]['label']}" for of_number in numbers],
+        [f"{of_number[0].row}: {of_number[0].label}" for of_number in numbers],
     )
     axes.tick_params(axis="y", length=0, labelsize=6)
     axes.set_ylim(len(numbers) * size - 1, -1)

@@ -38,7 +38,7 @@ def strips(numbers: Sequence[Number]) -> Figure:
     places, headings, line = [], [], 0
     for index, number in enumerate(numbers):
         if not index or number.place != numbers[index - 1].place:
-            headings.append((line, number.place.label))
+            headings.append((line, number.table))
             line += 1
         places.append(line)
         line += 1
@@ -51,7 +51,7 @@ def strips(numbers: Sequence[Number]) -> Figure:
     limit = 1.5 * max(SPAN, *furthest)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(line - 0.3, -0.7)
-    named = [f"{number.row.id}: {number.column.label}" for number in numbers]
+    named = [f"{number.row}: {number.label}" for number in numbers]
     ticks = [*zip(places, named, strict=True), *headings]
     axes.set_yticks([place for place, _ in ticks], [name for _, name in ticks])
     axes.tick_params(axis="y", length=0, labelsize=6)
@@ -94,7 +94,7 @@ def _draw(axes: Axes, place: int, number: Number) -> float:
         axes.plot([low, high], [place, place], color=color, linewidth=4, solid_capstyle="butt")
         # A narrow interval would hide behind its runs.
         axes.plot(off(mean), place, "s", markersize=5.5, color=color, zorder=1.9)
-    runs = [off(value) for value in number.measured.values]
+    runs = [off(value) for value in number.values]
     axes.plot(
         runs,
         [place] * len(runs),
