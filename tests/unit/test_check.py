@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refashion.errors import UserError
 from refashion.judging import check
-from refashion.judging import drift as drift_of
 from refashion.judging import numbers as evidence
 from refashion.judging.claims import ClaimVerdict
 from refashion.judging.diagnosis import findings
@@ -56,7 +55,7 @@ def run(paper):
 
 def compare_runs(reference, measured):
     """Both as a metrics.json has them."""
-    return drift_of.compare_run(*map(synthetic.unchecked, (reference, measured)), TOLERANCES)
+    return check.compare_run(*map(synthetic.unchecked, (reference, measured)), TOLERANCES)
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def edit(file, change):
     ],
 )
 def test_losses_deviate_relatively_and_the_rest_as_it_is(metric, reference, measured, deviation):
-    assert drift_of.deviation(metric, reference, measured) == pytest.approx(deviation)
+    assert check.deviation(metric, reference, measured) == pytest.approx(deviation)
 
 
 def test_the_same_run_has_not_drifted_and_all_its_numbers_were_compared(run):
@@ -174,7 +173,7 @@ def grade_of(verdict="reproduced", claim="holds", findings=("trivial",), of_runs
 
 
 def compare(reference, measured, drifts="changed", same_metrics=False):
-    return drift_of.compare_verdicts(reference, measured, drifts, same_metrics)
+    return check.compare_verdicts(reference, measured, drifts, same_metrics)
 
 
 @pytest.mark.parametrize("drifts", ["changed", "reversed"])
@@ -239,7 +238,7 @@ def test_reversed_lets_a_row_join_or_leave_a_finding_of_runs_that_stays():
     ]
 
 
-@pytest.mark.parametrize("kind", sorted({*findings.KINDS} - {*drift_of.KINDS_OF_RUNS}))
+@pytest.mark.parametrize("kind", sorted({*findings.KINDS} - {*check.KINDS_OF_RUNS}))
 def test_what_the_printed_numbers_give_away_drifts_with_any_row(kind):
     before, after = (grade_of(of_runs={kind: rows}) for rows in (["r1", "r2"], ["r1", "r3"]))
     drift, allowed = compare(before, after, "reversed")

@@ -7,12 +7,10 @@ FIRST = f"{RESULTS}/{TWICE.paper}/{TWICE.id}/seed-{SEEDS[0]}"
 
 def comparable(wildcards):
     """Nothing to make; a reference that is not there, or of other seeds, is said before training."""
-    from refashion.judging import (
-        check,
-    )  # it takes a while, and other targets need none of it
+    from refashion.results.reference import load_environments
 
     try:
-        check.load_environments(Path(REFERENCE), CONFIG)
+        load_environments(Path(REFERENCE), CONFIG)
     except UserError as error:
         raise WorkflowError(str(error)) from None
     return []

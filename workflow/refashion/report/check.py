@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from refashion.results.summary import grouped
 from refashion.text import NONE, listed
 
 if TYPE_CHECKING:
-    from refashion.judging.check import Check, Compared
-    from refashion.judging.drift import Deviation, Drift, Kind
+    from refashion.judging.check import Check, Compared, Deviation, Drift, Kind
     from refashion.results.provenance import Provenance
 
 COLUMNS: Mapping[Kind, str] = {
@@ -23,9 +23,7 @@ def to_markdown(check: Check) -> str:
     """``check.md``: a line for whatever drifted or may, and where both runs were made."""
     repeated = check.repeated
     outcome = f"{', '.join(repeated.differ)} differ" if repeated.differ else "the same bits"
-    made: dict[str, list[str]] = {}
-    for paper in check.papers:
-        made.setdefault(_made(paper.made), []).append(paper.paper)
+    made = grouped(check.papers, lambda paper: _made(paper.made))
     text = [
         f"# Check at {check.scale} scale: {'passed' if check.passed else 'drifted'}",
         "",
@@ -39,7 +37,10 @@ def to_markdown(check: Check) -> str:
         "",
         "| | made |",
         "|---|---|",
-        *(f"| reference of {listed(papers)} | {where} |" for where, papers in made.items()),
+        *(
+            f"| reference of {listed([each.paper for each in papers])} | {where} |"
+            for where, papers in made.items()
+        ),
         f"| this run | {_made(check.run)} |",
         "",
     ]
@@ -61,26 +62,25 @@ def _largest(line: Deviation | None) -> str:
 
 def _drifted(papers: Sequence[Compared]) -> Iterator[str]:
     """A line for a row and seed: what explains the drift, or the metric that is furthest off."""
-    shown: dict[tuple[str, str | None, int | None, str], list[Drift]] = {}
+    if any(paper.drift for paper in papers):
+        yield ""
+        yield "| drifted | what | reference | here | deviation | tolerance |"
+        yield "|---|---|---|---|---:|---:|"
     for paper in papers:
-        for line in paper.drift:
-            alone = line.what if line.seed is None else ""
-            shown.setdefault((paper.paper, line.row, line.seed, alone), []).append(line)
-    if not shown:
-        return
-    yield ""
-    yield "| drifted | what | reference | here | deviation | tolerance |"
-    yield "|---|---|---|---|---:|---:|"
-    for (paper, row, seed, _), drift in shown.items():
-        where = " ".join(filter(None, [paper, row, None if seed is None else f"seed {seed}"]))
-        worst = max(drift, key=_weight)
-        more = f" and {len(drift) - 1} more" if len(drift) > 1 else ""
-        numbers = [
-            "" if number is None else f"{number:.2g}"
-            for number in (worst.deviation, worst.tolerance)
-        ]
-        cells = [where, worst.what + more, worst.reference, worst.measured, *numbers]
-        yield f"| {' | '.join(cells)} |"
+        runs = grouped(paper.drift, lambda d: (d.row, d.seed, d.what if d.seed is None else ""))
+        for (row, seed, _), drift in runs.items():
+            of_seed = "" if seed is None else f"seed {seed}"
+            worst = max(drift, key=_weight)
+            more = f" and {len(drift) - 1} more" if len(drift) > 1 else ""
+            off = worst.deviation, worst.tolerance
+            cells = [
+                " ".join(filter(None, [paper.paper, row, of_seed])),
+                worst.what + more,
+                worst.reference,
+                worst.measured,
+                *("" if number is None else f"{number:.2g}" for number in off),
+            ]
+            yield f"| {' | '.join(cells)} |"
 
 
 def _weight(line: Drift) -> float:

@@ -6,21 +6,22 @@ import csv
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from refashion.errors import UserError
 from refashion.paper.metric import AT
 from refashion.paper.record import Many
-from refashion.results.files import as_record, read_json
+from refashion.results.files import read_record
 from refashion.results.paths import HISTORY, METRICS, Kept, run_folder
 from refashion.results.provenance import Provenance
-from refashion.results.run import Metrics, Run
-from refashion.results.summary import Summary, distinct, load_summaries
+from refashion.results.run import Run
+from refashion.results.summary import Summary, distinct, grouped, load_summaries
 
 if TYPE_CHECKING:
+    from refashion.paper.config import Config
     from refashion.paper.papers import Paper
 
 T = TypeVar("T")
@@ -50,37 +51,69 @@ class Environment(Provenance):
         """That of the runs in these summaries, kept by a run that was made so."""
         return cls(
             **made.model_dump(),
-            seeds=_distinct(summary.seeds for summary in summaries),
-            trained_on=_distinct(summary.devices for summary in summaries),
-            torch=_distinct(summary.torch for summary in summaries),
-            kernels=_distinct(summary.kernels for summary in summaries),
-            dataset_sha256=_distinct([summary.dataset_sha256] for summary in summaries),
-            code_sha256=_distinct(summary.code_sha256 for summary in summaries),
-            training_seconds=round(sum(sum(summary.seconds) for summary in summaries)),
-            diverged=sum(summary.diverged for summary in summaries),
+            seeds=tuple(distinct(seed for each in summaries for seed in each.seeds)),
+            trained_on=tuple(distinct(device for each in summaries for device in each.devices)),
+            torch=tuple(distinct(version for each in summaries for version in each.torch)),
+            kernels=tuple(distinct(kernels for each in summaries for kernels in each.kernels)),
+            dataset_sha256=tuple(distinct(each.dataset_sha256 for each in summaries)),
+            code_sha256=tuple(distinct(code for each in summaries for code in each.code_sha256)),
+            training_seconds=round(sum(sum(each.seconds) for each in summaries)),
+            diverged=sum(each.diverged for each in summaries),
         )
 
-    @classmethod
-    def read(cls, file: Path) -> Environment:
-        """What is kept.
 
-        Raises:
-            UserError: nothing is, or something else.
-        """
-        return as_record(cls, read_json(file, WAY_OUT), file, WAY_OUT)
-
-
-def kept_metrics(file: Path) -> Metrics:
-    """A kept run's metrics, whatever the settings of its row are by now.
+def read_kept(kind: type[T], file: Path) -> T:
+    """What is kept in a file; of a run, whatever the settings of its row are by now.
 
     Raises:
-        UserError: it is not there, or of another form.
+        UserError: nothing is, or something else.
     """
-    return as_record(Metrics, read_json(file, WAY_OUT), file, WAY_OUT)
+    return read_record(kind, file, WAY_OUT, WAY_OUT)
 
 
-def _distinct(each: Iterable[Iterable[T]]) -> tuple[T, ...]:
-    return tuple(distinct(chain.from_iterable(each)))
+def load_environments(reference: Path, config: Config) -> dict[str, Environment]:
+    """Where the reference of each of the configuration's papers was made, by the papers' keys.
+
+    Raises:
+        UserError: references are not there, or of other seeds than this run: a line for each, with
+            the configuration that checks its paper.
+    """
+    made: dict[str, Environment] = {}
+    problems: list[str] = []
+    here = _with_commas(config.seeds)
+    for key in config.papers:
+        file = Kept(reference, key).environment
+        try:
+            environment = read_kept(Environment, file)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if sorted(environment.seeds) == sorted(config.seeds):
+            made[key] = environment
+            continue
+        kept = _with_commas(environment.seeds)
+        problems.append(
+            f"{file}: seeds: {kept}, and this run has {here}; check it by "
+            f"{_call([key], kept, config)}, or keep this run by `make accept`"
+        )
+    if problems and made:
+        problems.append(f"what has this run's seeds is checked by {_call(made, here, config)}")
+    if problems:
+        raise UserError("\n".join(problems))
+    return made
+
+
+def _with_commas(items: Iterable[object]) -> str:
+    return ",".join(map(str, items))
+
+
+def _call(keys: Iterable[str], seeds: str, config: Config) -> str:
+    """The call that checks these papers. With the scale, as ``--config`` takes another's place."""
+    chosen = f"papers={_with_commas(keys)} seeds={seeds} scale={config.scale}"
+    return f"snakemake --cores all --config {chosen} -- check"
+
+
+# ---- keeping it ---------------------------------------------------------------------------------
 
 
 Cell = str | int | float | None
@@ -93,37 +126,31 @@ def reference_table(paper: Paper, summaries: Mapping[str, Summary]) -> list[dict
     [0, 1] as in ``metrics.json``. A row that two tables print with different numbers has a line
     for each.
     """
+    printed = grouped(distinct(_printed(paper)), key=lambda number: number[:3])
     lines: list[dict[str, Cell]] = []
-    printed = _printed(paper)
     for row in (row for row in paper.rows if row.id in summaries):
         for at in AT:
-            for metric, measured in summaries[row.id].of(at).items():
-                cells = (paper.key, row.id, metric, at, measured.n, measured.mean, measured.sd)
+            for metric, of in summaries[row.id].of(at).items():
+                cells = (paper.key, row.id, metric, at, of.n, of.mean, of.sd)
                 lines += [
                     dict(zip(REFERENCE_COLUMNS, (*cells, number), strict=True))
-                    for number in printed.get((row.id, metric, at), [None])
+                    for *_, number in printed.get((row.id, metric, at), [(None,)])
                 ]
     return lines
 
 
-def _printed(paper: Paper) -> dict[tuple[str, str, str], list[float]]:
-    """(row id, metric, at) to the distinct numbers that the paper prints for it."""
-    printed: dict[tuple[str, str, str], dict[float, None]] = {}
-    for row, metric, at, number in _every_printed(paper):
-        printed.setdefault((paper.row(row).id, metric, at), {})[number] = None
-    return {what: list(numbers) for what, numbers in printed.items()}
-
-
-def _every_printed(paper: Paper) -> Iterator[tuple[str, str, str, float]]:
+def _printed(paper: Paper) -> Iterator[tuple[str, str, str, float]]:
+    """Row id, metric, at, and a number that the paper prints for it."""
     for table in paper.tables:
         for line in table.lines:
             for key, number in line.published.items():
-                metric = table.metrics[key]
-                share = round(number / 100, 6) if metric.unit == "percent" else float(number)
-                yield line.row, metric.metric, metric.at, share
+                column, row = table.metrics[key], paper.row(line.row).id
+                share = round(number / 100, 6) if column.unit == "percent" else float(number)
+                yield row, column.metric, column.at, share
     for matrix in paper.confusion_matrices:
         counts = np.array(matrix.published)
-        yield matrix.row, "val_accuracy", "kept", float(np.trace(counts) / counts.sum())
+        share = float(np.trace(counts) / counts.sum())
+        yield paper.row(matrix.row).id, "val_accuracy", "kept", share
 
 
 def write_reference(

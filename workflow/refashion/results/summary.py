@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from refashion.paper.papers import Paper
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class Statistics(Record):
@@ -212,6 +213,14 @@ def _share_on_diagonal(matrix: np.ndarray, axis: int) -> np.ndarray:
 def distinct(values: Iterable[T]) -> list[T]:
     """The values without repetition, in the order in which they first come."""
     return list(dict.fromkeys(values))
+
+
+def grouped(values: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The values by what they have in common, in the order in which they first come."""
+    groups: dict[K, list[T]] = {}
+    for value in values:
+        groups.setdefault(key(value), []).append(value)
+    return groups
 
 
 def load_summaries(paper: Paper, root: Path) -> dict[str, Summary]:
