@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from refashion.errors import UserError
 from refashion.judging import claims as verdicts
-from refashion.judging.claims import ClaimResult, ClaimVerdict
+from refashion.judging.claims import ClaimVerdict
 from refashion.judging.diagnosis import findings
-from refashion.judging.numbers import Number, NumberVerdict, published_numbers
-from refashion.results.files import as_record, read_json, read_record
+from refashion.judging.numbers import NumberVerdict, published_numbers
+from refashion.results.files import as_record, read_json
 from refashion.results.paths import Kept, scorecard_file
-from refashion.results.reference import WAY_OUT, Environment
+from refashion.results.reference import WAY_OUT, Environment, read_kept
 from refashion.results.summary import load_summaries
 
 if TYPE_CHECKING:
@@ -75,25 +75,20 @@ class Grade(_Graded):
     findings: tuple[GradedFinding, ...]
 
 
-def grade(
-    numbers: Sequence[Number], claims: Sequence[ClaimResult], found: Sequence[findings.Finding]
-) -> Grade:
-    """The grade of a paper with these numbers, verdicts on its claims, and findings."""
-    return Grade.model_validate({"numbers": numbers, "claims": claims, "findings": found})
-
-
 def grade_paper(paper: Paper, results_root: Path, margins: Margins) -> Grade:
-    """:func:`grade` from what a run left under ``results_root``, ``results/<scale>``.
+    """All verdicts on a paper, from what a run left under ``results_root``, ``results/<scale>``.
 
     Raises:
         UserError: the paper was not diagnosed, or its claims not tested.
     """
     summaries = load_summaries(paper, results_root)
     judged = verdicts.load(paper, results_root)
-    return grade(
-        published_numbers(paper, summaries, margins),
-        [judged[claim.id] for claim in paper.claims],
-        findings.load(paper, results_root),
+    return Grade.model_validate(
+        {
+            "numbers": published_numbers(paper, summaries, margins),
+            "claims": [judged[claim.id] for claim in paper.claims],
+            "findings": findings.load(paper, results_root),
+        }
     )
 
 
@@ -101,26 +96,19 @@ def grade_paper(paper: Paper, results_root: Path, margins: Margins) -> Grade:
 
 
 @dataclass(frozen=True)
-class OfOneRun:
-    """Of how many claims there is one run, and how many of them hold in it."""
-
-    all: int
-    hold: int
-
-
-@dataclass(frozen=True)
 class Counts:
     """How many of each verdict there are, in the order of the verdicts.
 
     ``within_margin`` has how many of the numbers ``reproduced`` and of those beside a ``single
-    run`` are; ``undecided_in_favour`` how many of the undecided claims hold in every run.
+    run`` are; ``undecided_in_favour`` how many of the undecided claims hold in every run, and
+    ``claims_of_one_run`` of how many there is one run, and how many of them hold in it.
     """
 
     numbers: dict[NumberVerdict, int]
     within_margin: dict[NumberVerdict, int]
     claims: dict[ClaimVerdict, int]
     undecided_in_favour: int
-    claims_of_one_run: OfOneRun
+    claims_of_one_run: dict[Literal["all", "hold"], int]
     findings: int
 
     @classmethod
@@ -132,13 +120,13 @@ class Counts:
         undecided = [claim for claim in claims if claim.verdict == ClaimVerdict.UNDECIDED]
         in_favour = [claim for claim in undecided if claim.holds_in == claim.seeds]
         within = [number for number in numbers if number.within_margin]
-        of_one_run = (sum(len(claim.seeds) == 1 for claim in of) for of in (undecided, in_favour))
+        of_one_run = [sum(len(claim.seeds) == 1 for claim in of) for of in (undecided, in_favour)]
         return cls(
             _count(numbers, NumberVerdict),
             _count(within, (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)),
             _count(claims, ClaimVerdict),
             len(in_favour),
-            OfOneRun(*of_one_run),
+            {"all": of_one_run[0], "hold": of_one_run[1]},
             sum(len(graded.findings) for graded in grades),
         )
 
@@ -204,8 +192,8 @@ class Card:
         grades: dict[str, Grade] = {}
         seeds: dict[str, Sequence[int]] = {}
         for kept in Kept.graded(folder):
-            grades[kept.paper] = read_record(Grade, kept.verdicts, WAY_OUT)
-            seeds[kept.paper] = Environment.read(kept.environment).seeds
+            grades[kept.paper] = read_kept(Grade, kept.verdicts)
+            seeds[kept.paper] = read_kept(Environment, kept.environment).seeds
         if not grades:
             raise UserError(f"{folder}: no paper's verdicts.json there; {WAY_OUT}")
         return cls(folder.name, grades, seeds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ def build_context(
     title = TITLE if several else f"{papers[0].key}, rerun"
     return frame(title, config, run, papers, summaries) | {
         # Of one paper it would be a second account of the same counts.
-        "scorecard": _tabulate_scorecard(Card.read(root)) if several else None,
+        "scorecard": scorecard.tabulate(Card.read(root)) if several else None,
         "scorecard_drawn": _draw_scorecard(root) if several else None,
         "overview": _tabulate_papers(papers, evidence),
         "across": _tabulate_statements(statements, shown),
@@ -64,34 +64,6 @@ def _draw_scorecard(results_root: Path) -> Picture:
     counted = scorecard.in_short(Card.read(results_root).all)
     alt = f"Bars of verdicts, a paper a line. In all: {counted}."
     return load_picture(results_root, "scorecard", alt)
-
-
-def _tabulate_scorecard(card: Card) -> Table:
-    """All verdicts, counted by paper, and of several papers in all."""
-    lines = scorecard.lines(card)
-    papers = [_name(line.paper) for line in lines]
-    found = [
-        Cell(line.findings, link="" if name.total else f"{name.text}-findings")
-        for line, name in zip(lines, papers, strict=True)
-    ]
-
-    def counts(verdicts: Iterable[str], cells: Sequence[Sequence[str]]) -> list[Column]:
-        return [
-            Column(capital(verdict), counted, "number")
-            for verdict, counted in zip(verdicts, zip(*cells, strict=True), strict=True)
-        ]
-
-    groups = [
-        *alone(Column("Paper", papers, "code"), Column("Seeds", [line.seeds for line in lines])),
-        Group(counts(card.all.numbers, [line.numbers for line in lines]), "Published numbers"),
-        Group(counts(card.all.claims, [line.claims for line in lines]), "Claims"),
-        *alone(Column("Findings", found, "number")),
-    ]
-    return Table("verdicts", [Panel(groups)])
-
-
-def _name(paper: str) -> Cell:
-    return Cell("All", total=True) if paper == "all" else Cell(paper, link=paper)
 
 
 def _tabulate_papers(papers: Sequence[Paper], evidence: Mapping[str, Evidence]) -> Table:
@@ -112,7 +84,7 @@ def _tabulate_papers(papers: Sequence[Paper], evidence: Mapping[str, Evidence]) 
     trained = [each.rows_trained(paper) for each, paper in zip(found, papers, strict=True)]
     groups = [
         *alone(
-            Column("Paper", [_name(paper.key) for paper in papers], "code"),
+            Column("Paper", [Cell(paper.key, link=paper.key) for paper in papers], "code"),
             Column("Rows trained", trained, "number"),
             Column("Numbers compared", [each.numbers_compared for each in found], "number"),
         ),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import anybadge  # pyright: ignore[reportMissingTypeStubs]
@@ -11,12 +10,13 @@ import anybadge  # pyright: ignore[reportMissingTypeStubs]
 from refashion.errors import UserError
 from refashion.judging.claims import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
-from refashion.text import NONE, count, listed
+from refashion.report.table import Cell, Column, Group, Panel, Table, alone
+from refashion.text import NONE, capital, count, listed
 
 if TYPE_CHECKING:
     from refashion.judging.scorecard import Card, Counts
 
-V = TypeVar("V")
+V = TypeVar("V", bound=str)
 
 MARKERS = ("<!-- scorecard -->", "<!-- end of scorecard -->")
 BADGE_COLOR = "#14507f"
@@ -46,53 +46,62 @@ def in_short(counts: Counts) -> str:
         near = within[NumberVerdict.SINGLE_RUN]
         parts.append(f"{near} of {single} single runs within the margin")
     one_run = counts.claims_of_one_run
-    if total := sum(claims.values()) - claims[ClaimVerdict.NOT_TESTED] - one_run.all:
+    if total := sum(claims.values()) - claims[ClaimVerdict.NOT_TESTED] - one_run["all"]:
         parts.append(f"{claims[ClaimVerdict.HOLDS]} of {total} claims hold")
-    if one_run.all:
-        parts.append(f"{one_run.hold} of {one_run.all} claims hold in a single run")
+    if one_run["all"]:
+        parts.append(f"{one_run['hold']} of {one_run['all']} claims hold in a single run")
     return " · ".join([*parts, count(counts.findings, "finding")])
 
 
-@dataclass(frozen=True)
-class CardLine:
-    """A paper's line in the table of the scorecard: counts by verdict, in the verdicts' order."""
-
-    paper: str
-    seeds: str
-    numbers: list[str]
-    claims: list[str]
-    findings: str
-
-
-def lines(card: Card) -> list[CardLine]:
-    """A line a paper and, of several, one for all.
+def tabulate(card: Card) -> Table:
+    """All verdicts, counted: a line a paper and, of several, one for all.
 
     A count of 0 is a dash, so that what is there stands out, and so are the seeds of all papers
     where they are not the same.
     """
-    counted = [(key, card.seeds[key], counts) for key, counts in card.papers.items()]
-    if len(counted) > 1:
-        seeds = [tuple(of) for of in card.seeds.values()]
-        counted.append(("all", seeds[0] if len(set(seeds)) == 1 else (), card.all))
-    return [
-        CardLine(
-            key,
-            listed(seeds) or NONE,
-            _cells(of.numbers, {v: f"{n} within the margin" for v, n in of.within_margin.items()}),
-            _cells(
-                of.claims, {ClaimVerdict.UNDECIDED: f"{of.undecided_in_favour} hold in every run"}
-            ),
-            str(of.findings or NONE),
-        )
-        for key, seeds, of in counted
+    lines = [(Cell(key, link=key), card.seeds[key], of) for key, of in card.papers.items()]
+    if len(lines) > 1:
+        seeds = {tuple(of) for of in card.seeds.values()}
+        lines.append((Cell("All", total=True), seeds.pop() if len(seeds) == 1 else (), card.all))
+    found = [
+        Cell(str(of.findings or NONE), link="" if paper.total else f"{paper.text}-findings")
+        for paper, _, of in lines
     ]
+    numbers = [
+        (of.numbers, {v: f"{n} within the margin" for v, n in of.within_margin.items()})
+        for *_, of in lines
+    ]
+    claims = [
+        (of.claims, {ClaimVerdict.UNDECIDED: f"{of.undecided_in_favour} hold in every run"})
+        for *_, of in lines
+    ]
+    groups = [
+        *alone(
+            Column("Paper", [paper for paper, *_ in lines], "code"),
+            Column("Seeds", [listed(seeds) or NONE for _, seeds, _ in lines]),
+        ),
+        Group(_columns(NumberVerdict, numbers), "Published numbers"),
+        Group(_columns(ClaimVerdict, claims), "Claims"),
+        *alone(Column("Findings", found, "number")),
+    ]
+    return Table("verdicts", [Panel(groups)])
 
 
-def _cells(counts: Mapping[V, int], of_them: Mapping[V, str]) -> list[str]:
+def _columns(
+    verdicts: Iterable[V], counted: Sequence[tuple[Mapping[V, int], Mapping[V, str]]]
+) -> list[Column]:
     """The counts, and behind some of them what part of it says more."""
+
+    def cell(number: int, of_them: str | None) -> str:
+        return f"{number} ({of_them})" if number and of_them else str(number or NONE)
+
     return [
-        f"{number} ({of_them[verdict]})" if number and verdict in of_them else str(number or NONE)
-        for verdict, number in counts.items()
+        Column(
+            capital(verdict),
+            [cell(of[verdict], more.get(verdict)) for of, more in counted],
+            "number",
+        )
+        for verdict in verdicts
     ]
 
 
@@ -119,12 +128,10 @@ def in_readme(readme: str, card: Card, picture: str) -> str:
 
 
 def _markdown(card: Card) -> Iterable[str]:
-    counted = card.all
-    columns = ["seeds", *(f"numbers: {verdict}" for verdict in counted.numbers)]
-    columns += [*(f"claims: {verdict}" for verdict in counted.claims), "findings"]
+    columns = ["seeds", *(f"numbers: {verdict}" for verdict in NumberVerdict)]
+    columns += [*(f"claims: {verdict}" for verdict in ClaimVerdict), "findings"]
     yield f"| | {' | '.join(columns)} |"
     yield f"|---|---|{'---:|' * (len(columns) - 1)}"
-    for line in lines(card):
-        name = "**all**" if line.paper == "all" else f"`{line.paper}`"
-        cells = [line.seeds, *line.numbers, *line.claims, line.findings]
-        yield f"| {name} | {' | '.join(cells)} |"
+    for paper, *cells in tabulate(card).panels[0].lines:
+        name = "**all**" if paper.total else f"`{paper.text}`"
+        yield f"| {name} | {' | '.join(cell.text for cell in cells)} |"
