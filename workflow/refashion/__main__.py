@@ -306,8 +306,7 @@ def draw_study(
     from refashion.judging.studies import load
     from refashion.report.figures.readings import draw
 
-    study = next(study for study in load(compared) if study.assumption == assumption)
-    draw(paper, study, scale, to.out_svg, to.out_pdf)
+    draw(paper, load(compared)[assumption], scale, to.out_svg, to.out_pdf)
 
 
 @app.command

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from refashion.judging.numbers import ComparedLine, compare_table
+from refashion.judging.numbers import Statement, compare_table
 
 if TYPE_CHECKING:
     from refashion.judging.levels import PaperLevels
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
     from refashion.paper.tables import Column, Table
     from refashion.results.summary import Summary
 
+Whose: TypeAlias = Literal["published", "measured"]
+WHOSE: tuple[Whose, ...] = ("published", "measured")
 
-@dataclass(frozen=True)
-class Over:
-    """An error, and the floor under it."""
+
+class Over(NamedTuple):
+    """An error, the floor under it, and what is between them."""
 
     error: float
     floor: float
-
-    @property
-    def excess(self) -> float:
-        return self.error - self.floor
+    excess: float
 
 
 @dataclass(frozen=True)
@@ -39,50 +38,34 @@ class Excess:
     ours: bool
     table: Table
     column: Column
-    published: Over | None
-    measured: Over | None
+    over: Mapping[Whose, Over]
     order_sd: float
-
-    def of(self, whose: str) -> Over | None:
-        """``published`` or ``measured``."""
-        return self.published if whose == "published" else self.measured
 
 
 def excess_over_floor(
     paper: Paper, levels: PaperLevels, summaries: Mapping[str, Summary]
-) -> list[Excess]:
+) -> dict[Statement, Excess]:
     """Every reconstruction error of every table whose floor is above zero.
 
     A number that several tables print alike is given once.
     """
-    once: dict[tuple[str, str, str, float | None], Excess] = {}
+    found: dict[Statement, Excess] = {}
     for table in paper.tables:
         for line in compare_table(paper, table, summaries):
-            for each in _of_line(table, line, levels):
-                error = each.published and each.published.error
-                once.setdefault((each.row, each.column.metric, each.column.at, error), each)
-    return list(once.values())
-
-
-def _of_line(table: Table, line: ComparedLine, levels: PaperLevels) -> Iterator[Excess]:
-    row = line.row
-    for key, number in line.numbers.items():
-        column = table.metrics[key]
-        if row.task != "reconstruction" or column.unit != "loss":
-            continue
-        floor = levels.published.level(row, column.metric, "floor")
-        of_ours = levels.measured.level(row, column.metric, "floor")
-        if floor.mean > 0 and (number.published or number.mean):
-            yield Excess(
-                row.id,
-                line.ours,
-                table,
-                column,
-                _over(number.published, floor.mean),
-                _over(number.mean, of_ours.batch_mean),
-                floor.order_sd,
-            )
-
-
-def _over(error: float | None, floor: float) -> Over | None:
-    return None if error is None else Over(error, floor)
+            for key, number in line.numbers.items():
+                row, column = line.row, table.metrics[key]
+                if row.task != "reconstruction" or column.unit != "loss":
+                    continue
+                floor = levels.published.level(row, column.metric, "floor")
+                of_ours = levels.measured.level(row, column.metric, "floor")
+                errors = (number.published, floor.mean), (number.mean, of_ours.batch_mean)
+                over: dict[Whose, Over] = {
+                    whose: Over(error, at, error - at)
+                    for whose, (error, at) in zip(WHOSE, errors, strict=True)
+                    if error is not None
+                }
+                if over and floor.mean > 0:
+                    each = Excess(row.id, line.ours, table, column, over, floor.order_sd)
+                    statement = row.id, column.metric, column.at, number.published
+                    found.setdefault(statement, each)
+    return found

@@ -19,7 +19,7 @@ from refashion.judging.statistics import Verdict, prediction_interval
 from refashion.paper.metric import At, Unit
 from refashion.paper.spec import Row, Task  # noqa: TC001
 from refashion.paper.tables import Column, ConfusionMatrix, Table
-from refashion.results.summary import Statistics, Summary, distinct, precision, recall, statistics
+from refashion.results.summary import Statistics, Summary, grouped, precision, recall, statistics
 from refashion.text import rounded
 
 if TYPE_CHECKING:
@@ -128,28 +128,20 @@ class Named:
     task: Task
 
 
-@dataclass(frozen=True)
-class OverFloor:
-    """An error minus its floor, as published and as measured."""
-
-    published: float | None
-    measured: float | None
-
-
 @checked(frozen=True, kw_only=True)
 class Number(Comparison, Named):
     """A published number with its verdict.
 
-    ``reason`` is what a reader should know beside the verdict, or nothing; ``excess`` is added by
-    studies, where there is a floor. What is written of a number has neither ``place``, the id of
-    its table or matrix, nor ``margin``.
+    ``reason`` is what a reader should know beside the verdict, or nothing; ``excess``, published
+    and measured, is added by studies, where there is a floor. What is written of a number has
+    neither ``place``, the id of its table or matrix, nor ``margin``.
     """
 
     verdict: NumberVerdict
     reason: str = ""
     place: Annotated[str, Field(exclude=True)] = ""
     margin: Annotated[float, Field(exclude=True)] = 0.0
-    excess: OverFloor | None = None
+    excess: dict[str, float | None] | None = None
 
     @property
     def kind(self) -> Kind:
@@ -222,25 +214,17 @@ def compare_table(
         base = paper.row(line.row)
         variants = (r for r in paper.rows if r.variant_of and paper.row(r.variant_of) is base)
         for row in (base, *variants):
-            summary, ours = summaries.get(row.id), row is not base
-            numbers = {
-                key: _compare(row, column, summary, line.published.get(key))
-                for key, column in table.metrics.items()
-            }
-            if ours:
-                numbers = {key: replace(n, published=None) for key, n in numbers.items()}
-            lines.append(ComparedLine(row, ours, summary, numbers))
+            summary = summaries.get(row.id)
+            numbers: dict[str, Comparison] = {}
+            for key, column in table.metrics.items():
+                measured = summary and summary.at(column.at, column.metric)
+                number = compare(line.published.get(key), measured, column.unit, column.digits)
+                # A row that is told which epoch to keep says nothing by finding it.
+                if (column.metric, column.at) == ("epoch", "kept") and row.spec.keep != "best":
+                    number = replace(number, difference=None)
+                numbers[key] = number if row is base else replace(number, published=None)
+            lines.append(ComparedLine(row, row is not base, summary, numbers))
     return lines
-
-
-def _compare(
-    row: Row, column: Column, summary: Summary | None, published: float | None
-) -> Comparison:
-    measured = summary.at(column.at, column.metric) if summary else None
-    number = compare(published, measured, column.unit, column.digits)
-    # A row that is told which epoch to keep says nothing by finding it.
-    told = (column.metric, column.at) == ("epoch", "kept") and row.spec.keep != "best"
-    return replace(number, difference=None) if told else number
 
 
 @dataclass(frozen=True)
@@ -377,18 +361,15 @@ def largest_differences(numbers: Sequence[Number], count: int = 3) -> list[Ranki
     A reconstruction error, a cross entropy and an accuracy have no common measure.
     """
     measured = [number for number in numbers if number.difference is not None]
-    return [
-        _rank(kind, [number for number in measured if number.kind == kind], count)
-        for kind in distinct(number.kind for number in measured)
-    ]
+    return [_rank(kind, of, count) for kind, of in grouped(measured, lambda n: n.kind).items()]
 
 
-def _rank(kind: Kind, members: Sequence[Number], count: int) -> Ranking:
+def _rank(kind: Kind, numbers: Sequence[Number], count: int) -> Ranking:
     def apart(number: Number) -> float:
         return abs(number.difference or 0.0)
 
     once: dict[Statement, Number] = {}
-    for number in sorted(members, key=apart, reverse=True):
+    for number in sorted(numbers, key=apart, reverse=True):
         once.setdefault(number.statement, number)
-    digits, median = max(number.digits for number in members), np.median([*map(apart, members)])
-    return Ranking(kind, digits, len(members), float(median), list(once.values())[:count])
+    digits, median = max(number.digits for number in numbers), np.median([*map(apart, numbers)])
+    return Ranking(kind, digits, len(numbers), float(median), [*once.values()][:count])

@@ -6,7 +6,7 @@ varies, and what it measures otherwise stands in the paper's tables and claims. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 
 from refashion.judging import claims as verdicts
-from refashion.judging import numbers as judged
 from refashion.judging.claims import ClaimResult, ClaimVerdict
-from refashion.judging.excess import excess_over_floor
+from refashion.judging.excess import WHOSE, excess_over_floor
 from refashion.judging.levels import Levels, PaperLevels
-from refashion.judging.numbers import Kind, Number, OverFloor, Statement
+from refashion.judging.numbers import Number, Statement, published_numbers
 from refashion.paper.metric import Unit  # noqa: TC001 - pydantic reads the types of what is written
 from refashion.paper.spec import Task  # noqa: TC001
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
 from refashion.results.files import read_record
 from refashion.results.run import Run, read_runs
-from refashion.results.summary import Summary, load_summaries
+from refashion.results.summary import Summary, grouped, load_summaries
 
 if TYPE_CHECKING:
     from refashion.paper.config import Margins
@@ -49,43 +48,45 @@ class Measured:
 
     def read_as(self, reading: Reading) -> Measured:
         """The same paper under a reading, by the names of its own rows."""
-        levels = (self.levels.published, self.levels.measured)
+        names = _names(reading, [row.id for row in self.paper.rows])
         return Measured(
             _paper_as(self.paper, reading),
-            _renamed(self.summaries, reading),
-            {seed: _renamed(of_seed, reading) for seed, of_seed in self.runs.items()},
-            PaperLevels(*(_levels_as(of_images, reading) for of_images in levels)),
+            _renamed(self.summaries, names),
+            {seed: _renamed(of_seed, names) for seed, of_seed in self.runs.items()},
+            PaperLevels(*(_levels_as(each, names) for each in vars(self.levels).values())),
         )
 
 
-def _names(reading: Reading) -> dict[str, str]:
-    """The rows that a reading trains, by those that they stand for."""
-    return {row.reading_of: row.id for row in reading.rows if row.reading_of}
+def _names(reading: Reading, rows: Iterable[str]) -> dict[str, str]:
+    """By these rows of a paper, those that stand for them under a reading."""
+    trained = {row.reading_of: row.id for row in reading.rows}
+    return {row: trained.get(row, row) for row in rows}
 
 
-def _renamed(of_rows: Mapping[str, K], reading: Reading) -> dict[str, K]:
-    """What is known of a reading's rows, by the rows that they stand for."""
-    names = _names(reading)
-    others = {row: known for row, known in of_rows.items() if row not in names}
-    return others | {base: of_rows[row] for base, row in names.items() if row in of_rows}
+def _renamed(known: Mapping[str, K], names: Mapping[str, str]) -> dict[str, K]:
+    return {row: known[name] for row, name in names.items() if name in known}
 
 
-def _levels_as(levels: Levels, reading: Reading) -> Levels:
-    of_rows = {row: protocol for protocol in levels.protocols for row in protocol.rows}
-    renamed = _renamed(of_rows, reading).items()
-    return replace(levels, protocols=tuple(replace(of, rows=(row,)) for row, of in renamed))
+def _levels_as(levels: Levels, names: Mapping[str, str]) -> Levels:
+    protocols = [
+        replace(each, rows=tuple(row for row, name in names.items() if name in each.rows))
+        for each in levels.protocols
+    ]
+    return replace(levels, protocols=tuple(protocols))
 
 
 def _paper_as(paper: Paper, reading: Reading) -> Paper:
+    def column_as(column: Column) -> Column:
+        named = {"metric": reading.named(column.metric), "at": reading.named(column.at)}
+        return column.model_copy(update=named)
+
     trained = {row.reading_of: row for row in reading.rows}
     rows = [
         replace(trained.get(row.id, row), id=row.id, aliases=row.aliases, variant_of=row.variant_of)
         for row in paper.rows
     ]
     tables = [
-        table.model_copy(
-            update={"metrics": {k: _column_as(c, reading) for k, c in table.metrics.items()}}
-        )
+        table.model_copy(update={"metrics": {k: column_as(c) for k, c in table.metrics.items()}})
         for table in paper.tables
     ]
     claims = [
@@ -95,26 +96,19 @@ def _paper_as(paper: Paper, reading: Reading) -> Paper:
     return replace(paper, rows=tuple(rows), tables=tuple(tables), claims=tuple(claims), studies=())
 
 
-def _column_as(column: Column, reading: Reading) -> Column:
-    named = {"metric": reading.named(column.metric), "at": reading.named(column.at)}
-    return column.model_copy(update=named)
-
-
 # ---- one reading --------------------------------------------------------------------------------
 
 
-def published_numbers(measured: Measured, rows: Sequence[str], margins: Margins) -> list[Number]:
+def _numbers_of(measured: Measured, rows: Sequence[str], margins: Margins) -> list[Number]:
     """Every published number of these rows beside what was measured."""
-    excess: dict[Statement, OverFloor] = {
-        (line.row, line.column.metric, line.column.at, line.published.error): OverFloor(
-            line.published.excess, line.measured.excess if line.measured else None
-        )
-        for line in excess_over_floor(measured.paper, measured.levels, measured.summaries)
-        if line.published
+    found = excess_over_floor(measured.paper, measured.levels, measured.summaries)
+    excess = {
+        of: {whose: each.over[whose].excess if whose in each.over else None for whose in WHOSE}
+        for of, each in found.items()
     }
     return [
         replace(number, excess=excess.get(number.statement))
-        for number in judged.published_numbers(measured.paper, measured.summaries, margins)
+        for number in published_numbers(measured.paper, measured.summaries, margins)
         if number.row in rows
     ]
 
@@ -136,12 +130,10 @@ def distances(numbers: Sequence[Number], default: Sequence[Number]) -> list[Dist
     It is taken over the numbers that the default reading has, so that readings are compared over
     the same ones, which both have in one order; it is None for a reading that lacks one of them.
     """
-    kinds: dict[Kind, list[Number]] = {}
-    for number, taken in zip(numbers, default, strict=True):
-        if taken.difference is not None:
-            kinds.setdefault(taken.kind, []).append(number)
+    both = zip(numbers, default, strict=True)
+    taken = [number for number, of_default in both if of_default.difference is not None]
     found: list[Distance] = []
-    for kind, members in kinds.items():
+    for kind, members in grouped(taken, lambda number: number.kind).items():
         off = [n.difference for n in members if n.difference is not None]
         distance = float(np.mean(np.abs(off))) if len(off) == len(members) else None
         digits = max(number.digits for number in members)
@@ -159,10 +151,9 @@ class Fate:
     diverged_at_epoch: tuple[int | None, ...]
 
 
-def _fates(study: Study, reading: Reading, summaries: Mapping[str, Summary]) -> list[Fate]:
-    """How the runs ended that a reading is measured on."""
-    names = _names(reading)
-    known = [(names.get(row, row), summaries.get(names.get(row, row))) for row in study.rows]
+def _fates(rows: Iterable[str], summaries: Mapping[str, Summary]) -> list[Fate]:
+    """How the runs of these rows ended."""
+    known = [(row, summaries.get(row)) for row in rows]
     return [
         Fate(row, of.completed, len(of.seeds), of.diverged_at_epoch) if of else Fate(row, 0, 0, ())
         for row, of in known
@@ -170,14 +161,6 @@ def _fates(study: Study, reading: Reading, summaries: Mapping[str, Summary]) -> 
 
 
 # ---- claims -------------------------------------------------------------------------------------
-
-
-def evaluate_claims(measured: Measured, claims: Collection[str]) -> dict[str, ClaimResult]:
-    """The verdicts on the claims with these ids, by id."""
-    tested = tuple(claim for claim in measured.paper.claims if claim.id in claims)
-    paper = replace(measured.paper, claims=tested)
-    judged = verdicts.evaluate(paper, measured.runs, measured.levels.measured)
-    return {claim.id: claim for claim in judged}
 
 
 @dataclass(frozen=True)
@@ -276,24 +259,29 @@ def compare(study: Study, measured: Measured, margins: Margins) -> StudyResult:
     claims = [claim.id for claim in claims_about(study.rows, measured.paper)]
     readings = (Reading(DEFAULT, ""), *study.readings)
     under = [measured.read_as(reading) for reading in readings]
-    numbers = _varied(study, [published_numbers(each, study.rows, margins) for each in under])
-    default = [of_readings[0] for of_readings in numbers]
-    as_taken = evaluate_claims(measured, claims)
-    results: list[ReadingResult] = []
-    for index, reading in enumerate(readings):
-        compared = [of_readings[index] for of_readings in numbers]
-        judged = evaluate_claims(under[index], claims)
-        results.append(
-            ReadingResult(
-                id=reading.id,
-                runs=_fates(study, reading, measured.summaries),
-                numbers=compared,
-                distances=distances(compared, default),
-                flips=flips(as_taken, judged),
-                untested=untested(as_taken, judged),
-            )
+    varied = _varied(study, [_numbers_of(each, study.rows, margins) for each in under])
+    numbers = [[of_readings[index] for of_readings in varied] for index in range(len(readings))]
+    judged = [_evaluate_claims(each, claims) for each in under]
+    results = [
+        ReadingResult(
+            id=reading.id,
+            runs=_fates(_names(reading, study.rows).values(), measured.summaries),
+            numbers=of_reading,
+            distances=distances(of_reading, numbers[0]),
+            flips=flips(judged[0], read),
+            untested=untested(judged[0], read),
         )
+        for reading, of_reading, read in zip(readings, numbers, judged, strict=True)
+    ]
     return StudyResult(study.assumption, [*study.rows], claims, results, closest(results))
+
+
+def _evaluate_claims(measured: Measured, claims: Collection[str]) -> dict[str, ClaimResult]:
+    """The verdicts on the claims with these ids, by id."""
+    tested = tuple(claim for claim in measured.paper.claims if claim.id in claims)
+    paper = replace(measured.paper, claims=tested)
+    judged = verdicts.evaluate(paper, measured.runs, measured.levels.measured)
+    return {claim.id: claim for claim in judged}
 
 
 def _varied(study: Study, numbers: Sequence[Sequence[Number]]) -> list[tuple[Number, ...]]:
@@ -340,10 +328,11 @@ def evaluate(
     return [compare(study, measured, margins) for study in paper.studies]
 
 
-def load(file: Path) -> list[StudyResult]:
-    """What the verb ``studies`` wrote.
+def load(file: Path) -> dict[str, StudyResult]:
+    """What the verb ``studies`` wrote, by assumption.
 
     Raises:
         UserError: it has not been written.
     """
-    return read_record(list[StudyResult], file, "compare the readings first")
+    found = read_record(list[StudyResult], file, "compare the readings first")
+    return {study.assumption: study for study in found}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
+from refashion.judging.excess import WHOSE
 from refashion.judging.numbers import Kind, Number
 from refashion.paper.studies import DEFAULT, Study, needed_rows
 from refashion.report.compared import KINDS, compared_columns, with_unit
 from refashion.report.frame import frame
-from refashion.report.pictures import Picture, load_picture
+from refashion.report.pictures import load_picture
 from refashion.report.table import Cell, Column, Group, Panel, Table, alone
 from refashion.results.paths import evidence_file
 from refashion.results.summary import load_summaries
@@ -25,35 +26,6 @@ if TYPE_CHECKING:
     from refashion.results.provenance import Provenance
 
 TITLE = "Sensitivity studies"
-
-
-@dataclass(frozen=True)
-class Flip:
-    """A claim that some reading changes: what the default, and each such reading, make of it."""
-
-    claim: str
-    text: str
-    verdicts: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class StudyPart:
-    """A study in the order in which its document shows it."""
-
-    anchor: str
-    question: str
-    aim: str
-    assumption: str
-    taken: str
-    rows: str
-    readings: Table
-    closest: list[str]
-    flipped: str
-    flips: list[Flip]
-    untested: list[str]
-    picture: Picture
-    numbers: Table | None
-    has_excess: bool
 
 
 def build_context(
@@ -82,40 +54,42 @@ def build_context(
     }
 
 
-def _show_studies(paper: Paper, results_root: Path) -> list[StudyPart]:
-    compared = comparison.load(evidence_file(results_root, paper.key, "studies"))
-    found = {study.assumption: study for study in compared}
+def _show_studies(paper: Paper, results_root: Path) -> list[dict[str, Any]]:
+    found = comparison.load(evidence_file(results_root, paper.key, "studies"))
     return [
         _show_study(paper, study, found[study.assumption], results_root) for study in paper.studies
     ]
 
 
-def _show_study(paper: Paper, study: Study, found: StudyResult, results_root: Path) -> StudyPart:
+def _show_study(
+    paper: Paper, study: Study, found: StudyResult, results_root: Path
+) -> dict[str, Any]:
+    """A study in the order in which its document shows it."""
     assumption = next(each for each in paper.assumptions if each.id == study.assumption)
     question = sentence(assumption.question)
     anchor = f"{paper.key}-{study.assumption}"
     kinds = [KINDS[Kind(kind.task, kind.unit)][1] for kind in found.closest]
-    return StudyPart(
-        anchor=anchor,
-        question=question,
-        aim=sentence(study.aim),
-        assumption=study.assumption,
-        taken=sentence(assumption.taken),
-        rows=listed(study.rows),
-        readings=_tabulate_readings(anchor, study, found, kinds),
-        closest=[_closest(found, index, name) for index, name in enumerate(kinds)],
-        flipped=_flipped(found),
-        flips=_flips(paper, found),
-        untested=_untested(found),
-        picture=load_picture(
+    return {
+        "anchor": anchor,
+        "question": question,
+        "aim": sentence(study.aim),
+        "assumption": study.assumption,
+        "taken": sentence(assumption.taken),
+        "rows": listed(study.rows),
+        "readings": _tabulate_readings(anchor, study, found, kinds),
+        "closest": [_closest(found, index, name) for index, name in enumerate(kinds)],
+        "flipped": _flipped(found),
+        "flips": _flips(paper, found),
+        "untested": _untested(found),
+        "picture": load_picture(
             results_root,
             f"{paper.key}/{study.assumption}",
             f"{question} Measured minus published, for each reading.",
             height=0.8,
         ),
-        numbers=_tabulate_numbers(anchor, found),
-        has_excess=_has_excess(found),
-    )
+        "numbers": _tabulate_numbers(anchor, found),
+        "has_excess": _has_excess(found),
+    }
 
 
 def _tabulate_readings(
@@ -188,46 +162,40 @@ def _tabulate_numbers(anchor: str, found: StudyResult) -> Table | None:
     numbers = [number for of_readings in by_number for number in of_readings]
     if not numbers:
         return None
-    unnamed = [("", "", "")] * (len(found.readings) - 1)
-    rows, tables, names = zip(
-        *(name for first, *_ in by_number for name in (_name(first), *unnamed)), strict=True
-    )
+
+    def once(named: Callable[[Number], str]) -> list[str]:
+        """The first line of a number's alone."""
+        others = [""] * (len(found.readings) - 1)
+        return [cell for first, *_ in by_number for cell in (named(first), *others)]
+
     readings = [reading.id for reading in found.readings] * len(by_number)
-    counts = [str(number.n) for number in numbers]
+    excess = [
+        Column(
+            capital(whose),
+            [rounded((number.excess or {}).get(whose), number.digits) for number in numbers],
+            "number",
+        )
+        for whose in WHOSE
+    ]
     groups = [
         *alone(
-            Column("Row", rows, "code"),
-            Column("In", tables),
-            Column("Number", names, print_width=0.1),
+            Column("Row", once(lambda number: number.row), "code"),
+            Column("In", once(lambda number: number.table)),
+            Column("Number", once(lambda n: with_unit(n.label, n.unit)), print_width=0.1),
             Column("Reading", readings, "code"),
         ),
-        Group([*compared_columns(numbers), Column("n", counts, "number")]),
-        *([Group(_excess(numbers), "Excess")] if _has_excess(found) else []),
+        Group([*compared_columns(numbers), Column("n", [str(n.n) for n in numbers], "number")]),
+        *([Group(excess, "Excess")] if _has_excess(found) else []),
         *alone(Column("Verdict", [n.says for n in numbers], "verdict", print_width=0.15)),
     ]
     return Table(f"{anchor}-numbers", [Panel(groups)], long=True)
-
-
-def _name(number: Number) -> tuple[str, str, str]:
-    return number.row, number.table, with_unit(number.label, number.unit)
 
 
 def _has_excess(found: StudyResult) -> bool:
     return any(number.excess for number in found.readings[0].numbers)
 
 
-def _excess(numbers: Sequence[Number]) -> list[Column]:
-    return [
-        Column(
-            capital(whose),
-            [rounded(getattr(n.excess, whose, None), n.digits) for n in numbers],
-            "number",
-        )
-        for whose in ("published", "measured")
-    ]
-
-
-def _flips(paper: Paper, found: StudyResult) -> list[Flip]:
+def _flips(paper: Paper, found: StudyResult) -> list[dict[str, Any]]:
     """The claims that some reading changes, in the paper's order, with what each makes of them."""
     verdicts: dict[str, list[tuple[str, str]]] = {}
     for reading in found.readings:
@@ -235,7 +203,7 @@ def _flips(paper: Paper, found: StudyResult) -> list[Flip]:
             said = verdicts.setdefault(flip.claim, [(DEFAULT, _verdict(flip.default))])
             said.append((reading.id, _verdict(flip.reading)))
     return [
-        Flip(claim.id, sentence(claim.text), verdicts[claim.id])
+        {"claim": claim.id, "text": sentence(claim.text), "verdicts": verdicts[claim.id]}
         for claim in paper.claims
         if claim.id in verdicts
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from refashion.judging.excess import Excess, excess_over_floor
+from refashion.judging.excess import WHOSE, Excess, Whose, excess_over_floor
 from refashion.judging.numbers import (
     ComparedLine,
     Comparison,
@@ -21,6 +21,7 @@ from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
 from refashion.report.compared import compared_columns, where, with_unit
 from refashion.report.table import Cell, Column, Group, Note, Panel, Table, alone
+from refashion.results.summary import grouped
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
@@ -99,13 +100,11 @@ def tabulate_excess(
 
     None where no error of the paper has a floor above zero.
     """
-    panels: dict[str, list[Excess]] = {}
-    lines = excess_over_floor(paper, levels, summaries)
-    for line in lines:
-        panels.setdefault(line.column.label, []).append(line)
-    if not panels:
+    lines = [*excess_over_floor(paper, levels, summaries).values()]
+    if not lines:
         return None
-    moved = [(line.order_sd, line.column.digits) for line in lines if line.published]
+    panels = grouped(lines, lambda line: line.column.label)
+    moved = [(line.order_sd, line.column.digits) for line in lines if "published" in line.over]
     most, digits = max(moved, default=(0, 0))
     order = (
         "A mean of batches’ means depends on the order of the images if the last batch is "
@@ -188,8 +187,9 @@ def _panels(
 def _excess_panel(paper: Paper, label: str, lines: Sequence[Excess]) -> Panel:
     """One metric's lines, with a group of columns for ``published`` if any of them is."""
 
-    def column(whose: str, name: str, kind: str) -> Column:
-        cells = [rounded(getattr(line.of(whose), name, None), line.column.digits) for line in lines]
+    def column(whose: Whose, name: str, kind: str) -> Column:
+        found = [getattr(line.over.get(whose), name, None) for line in lines]
+        cells = [rounded(of, line.column.digits) for of, line in zip(found, lines, strict=True)]
         return Column(capital(name), cells, kind)
 
     kinds = {"error": "number", "floor": "number", "excess": "measured"}
@@ -201,8 +201,8 @@ def _excess_panel(paper: Paper, label: str, lines: Sequence[Excess]) -> Panel:
             ),
             *(
                 Group([column(whose, name, kind) for name, kind in kinds.items()], capital(whose))
-                for whose in ("published", "measured")
-                if any(line.of(whose) for line in lines)
+                for whose in WHOSE
+                if any(whose in line.over for line in lines)
             ),
         ]
     )

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, PALETTE, WIDTH, write
+from refashion.results.summary import grouped
 
 if TYPE_CHECKING:
     from refashion.judging.numbers import Number
@@ -41,9 +42,8 @@ def dots(study: StudyResult) -> Figure:
     empty.
     """
     readings = study.readings
-    kinds: dict[tuple[str, str], list[Sequence[Number]]] = {}
-    for numbers in zip(*(reading.numbers for reading in readings), strict=True):
-        kinds.setdefault(numbers[0].kind, []).append(numbers)
+    by_number = zip(*(reading.numbers for reading in readings), strict=True)
+    kinds = grouped(by_number, lambda of_number: of_number[0].kind)
     drawn = Figure(figsize=(WIDTH, 1), layout="constrained")
     if not kinds:
         axes = drawn.add_subplot()
