@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 from refashion.judging.levels import Level, Levels, PaperLevels, Protocol
-from refashion.judging.scorecard import Card, grade_paper
+from refashion.judging.scorecard import Card, OfPaper, grade_paper
 from refashion.paper import papers
 from refashion.paper.architectures import Architecture
 from refashion.paper.config import Config, Margins, validate_config
@@ -617,7 +617,7 @@ def write_scorecard(papers: list, results_root: Path, config: Config, scale: str
     from refashion.report.figures import scorecard as picture
 
     grades = {p.key: grade_paper(p, results_root, config.margins) for p in papers}
-    card = Card(scale, grades, dict.fromkeys(grades, config.seeds))
+    card = Card(scale, {key: OfPaper(config.seeds, grade) for key, grade in grades.items()})
     write_record(card.as_json(), results_root / "scorecard.json")
     stem = results_root / "figures" / "scorecard"
     picture.draw(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))

@@ -20,6 +20,7 @@ from refashion.judging.scorecard import (
     GradedClaim,
     GradedFinding,
     GradedNumber,
+    OfPaper,
 )
 from refashion.paper import papers
 from refashion.report import scorecard
@@ -63,7 +64,8 @@ def card():
     one = grades["one2020"]
     far = one.numbers[0].model_copy(update={"within_margin": False})
     grades["one2020"] = one.model_copy(update={"numbers": (far, *one.numbers[1:])})
-    return Card("paper", grades, {"one2020": [0, 1], "two2021": [0]})
+    seeds = {"one2020": [0, 1], "two2021": [0]}
+    return Card("paper", {key: OfPaper(seeds[key], grade) for key, grade in grades.items()})
 
 
 def test_a_grade_keeps_every_verdict_with_what_it_is_about():
@@ -106,7 +108,7 @@ def test_a_grade_keeps_every_verdict_with_what_it_is_about():
 
 
 def test_counts_are_per_paper_and_in_all(card):
-    assert card.papers["one2020"].numbers == {
+    assert card.papers["one2020"].counts.numbers == {
         "reproduced": 2,
         "close": 1,
         "differs": 1,
@@ -138,7 +140,7 @@ def test_counts_are_per_paper_and_in_all(card):
 )
 def test_nothing_is_lost_or_counted_twice(some):
     grades = {f"p{i}": graded(*paper) for i, paper in enumerate(some)}
-    card = Card("paper", grades, {key: [0] for key in grades}).as_json()
+    card = Card("paper", {key: OfPaper([0], of) for key, of in grades.items()}).as_json()
     for key in ("numbers", "claims"):
         for verdict, number in card["all"][key].items():
             assert number == sum(of[key][verdict] for of in card["papers"].values())
@@ -160,7 +162,8 @@ def test_a_line_for_each_paper_and_one_for_all(card):
     assert two[5] == "2 (2 within the margin)"
     # Not all papers have the same seeds, and so none are said.
     assert (total[0], total[1], total[-1]) == ("All", "–", "3")
-    card = replace(card, seeds={key: [0, 1] for key in card.grades})
+    alike = {key: replace(of, seeds=[0, 1]) for key, of in card.papers.items()}
+    card = replace(card, papers=alike)
     assert lines_of(card)[-1][1] == "0 and 1"
 
 
@@ -187,7 +190,7 @@ def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):
 
 def test_of_single_runs_alone_a_badge_does_not_say_that_nothing_holds():
     grade = graded(["single run"], ["undecided"] * 2, within=False, holds_in=())
-    card = Card("paper", {"one2020": grade}, {"one2020": [0]})
+    card = Card("paper", {"one2020": OfPaper([0], grade)})
     assert scorecard.in_short(card.all) == (
         "0 of 1 single runs within the margin · 0 of 2 claims hold in a single run · 0 findings"
     )

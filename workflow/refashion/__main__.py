@@ -269,14 +269,14 @@ def scorecard(
     to: Picture,
 ) -> None:
     """Count how numbers, claims and findings came out."""
-    from refashion.judging.scorecard import Card, grade_paper
+    from refashion.judging.scorecard import Card, OfPaper, grade_paper
     from refashion.paper.papers import load_paper
     from refashion.report.figures.scorecard import draw
     from refashion.report.scorecard import badge
 
     covered = map(load_paper, papers)
-    grades = {paper.key: grade_paper(paper, results, margins) for paper in covered}
-    card = Card(scale, grades, dict.fromkeys(grades, seeds))
+    judged = {of.key: OfPaper(seeds, grade_paper(of, results, margins)) for of in covered}
+    card = Card(scale, judged)
     write_record(card.as_json(), out, indent=2)
     out_badge.write_text(badge(card))
     draw(card, to.out_svg, to.out_pdf)

@@ -127,7 +127,9 @@ def compare_paper(paper: Paper, results_root: Path, reference: Path, config: Con
             several learns at once which do not fit.
     """
     made = load_environments(reference, config)[paper.key]
-    compared, drift = _compare_runs(paper, results_root, reference, config)
+    found = [*_compare_runs(paper, results_root, reference, config)]
+    compared = [each for each in found if isinstance(each, Deviation)]
+    drift = [each for each in found if isinstance(each, Drift)]
     graded = grade_paper(paper, results_root, config.margins)
     changed, allowed = compare_verdicts(
         read_kept(Grade, Kept(reference, paper.key).verdicts),
@@ -151,23 +153,18 @@ def compare_paper(paper: Paper, results_root: Path, reference: Path, config: Con
 
 def _compare_runs(
     paper: Paper, results_root: Path, reference: Path, config: Config
-) -> tuple[list[Deviation], list[Drift]]:
-    compared: list[Deviation] = []
-    drift: list[Drift] = []
+) -> Iterator[Deviation | Drift]:
     kept, here = Kept(reference, paper.key).rows, {row.id: row for row in paper.rows}
     for name in dict.fromkeys([*here, *kept]):
         if name not in kept or name not in here:
             was, now = ("there" if name in of else "not there" for of in (kept, here))
-            drift.append(Drift(name, None, "row", was, now))
+            yield Drift(name, None, "row", was, now)
             continue
         for seed in config.seeds:
             before = read_kept(Metrics, run_folder(reference, here[name], seed) / METRICS)
             file = run_folder(results_root, here[name], seed) / METRICS
             after = Metrics.read(file, here[name], seed)
-            lines, differs = compare_run(before, after, config.tolerance)
-            compared += lines
-            drift += differs
-    return compared, drift
+            yield from compare_run(before, after, config.tolerance)
 
 
 # ---- a run --------------------------------------------------------------------------------------
@@ -189,7 +186,7 @@ def deviation(metric: str, reference: float, measured: float) -> float:
 
 def compare_run(
     reference: Metrics, measured: Metrics, tolerances: Tolerance
-) -> tuple[list[Deviation], list[Drift]]:
+) -> Iterator[Deviation | Drift]:
     """One run against the reference's, of the same row and seed.
 
     Returns:
@@ -197,25 +194,23 @@ def compare_run(
         the run ended, then metrics out of tolerance.
     """
     row, seed = reference.row, reference.seed
-    changes = (
+    for what, old, new in (
         *_changes(reference.spec, measured.spec, "settings: "),
         *_changes(_outcome(reference), _outcome(measured)),
-    )
-    drift = [Drift(row, seed, what, _said(old), _said(new)) for what, old, new in changes]
-    compared: list[Deviation] = []
+    ):
+        yield Drift(row, seed, what, _said(old), _said(new))
     kept, here = _numbers(reference), _numbers(measured)
     for metric, at in dict.fromkeys([*kept, *here]):
         was, now = kept.get((metric, at)), here.get((metric, at))
         off: tuple[float, ...] = ()
         if was is not None and now is not None:
             off = deviation(metric, was, now), getattr(tolerances, kind_of(metric))
-            compared.append(Deviation(row, seed, metric, at, *off))
+            yield Deviation(row, seed, metric, at, *off)
             if off[0] <= off[1]:
                 continue
         name = metric if at == "all" else f"{metric}, {at}"
         old, new = ("not measured" if value is None else _said(value) for value in (was, now))
-        drift.append(Drift(row, seed, name, old, new, *off))
-    return compared, drift
+        yield Drift(row, seed, name, old, new, *off)
 
 
 def _numbers(run: Metrics) -> dict[tuple[str, str], float]:

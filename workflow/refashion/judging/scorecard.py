@@ -14,7 +14,7 @@ from refashion.judging import claims as verdicts
 from refashion.judging.claims import ClaimVerdict
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import NumberVerdict, published_numbers
-from refashion.results.files import as_record, read_json
+from refashion.results.files import read_record
 from refashion.results.paths import Kept, scorecard_file
 from refashion.results.reference import WAY_OUT, Environment, read_kept
 from refashion.results.summary import load_summaries
@@ -140,28 +140,34 @@ def _count(graded: Sequence[GradedNumber | GradedClaim], verdicts: Iterable[V]) 
 
 
 @dataclass(frozen=True)
+class OfPaper:
+    """All verdicts on a paper, and the seeds of its runs."""
+
+    seeds: Sequence[int]
+    verdicts: Grade
+
+    @property
+    def counts(self) -> Counts:
+        return Counts.of([self.verdicts])
+
+
+@dataclass(frozen=True)
 class Card:
-    """The grades of the papers, by their keys, and the seeds of each paper's runs."""
+    """What is said of the papers, by their keys."""
 
     scale: str
-    grades: Mapping[str, Grade]
-    seeds: Mapping[str, Sequence[int]]
+    papers: Mapping[str, OfPaper]
 
     @property
     def all(self) -> Counts:
         """Over all papers."""
-        return Counts.of(self.grades.values())
-
-    @property
-    def papers(self) -> dict[str, Counts]:
-        """Of each."""
-        return {key: Counts.of([graded]) for key, graded in self.grades.items()}
+        return Counts.of(of.verdicts for of in self.papers.values())
 
     def as_json(self) -> dict[str, Any]:
         """What ``scorecard.json`` has."""
         papers = {
-            key: {"seeds": self.seeds[key], **vars(counts), "verdicts": self.grades[key]}
-            for key, counts in self.papers.items()
+            key: {"seeds": of.seeds, **vars(of.counts), "verdicts": of.verdicts}
+            for key, of in self.papers.items()
         }
         return {"scale": self.scale, "all": vars(self.all), "papers": papers}
 
@@ -172,15 +178,8 @@ class Card:
         Raises:
             UserError: it has not been written.
         """
-        file, again = scorecard_file(results_root), "make the scorecard before the report"
-        found = read_json(file, again)
-        papers = found["papers"]
-        grades = {key: of["verdicts"] for key, of in papers.items()}
-        return cls(
-            found["scale"],
-            as_record(dict[str, Grade], grades, file, again),
-            {key: of["seeds"] for key, of in papers.items()},
-        )
+        again = "make the scorecard before the report"
+        return read_record(cls, scorecard_file(results_root), again, again)
 
     @classmethod
     def of_reference(cls, folder: Path) -> Card:
@@ -189,11 +188,12 @@ class Card:
         Raises:
             UserError: nothing is kept there.
         """
-        grades: dict[str, Grade] = {}
-        seeds: dict[str, Sequence[int]] = {}
-        for kept in Kept.graded(folder):
-            grades[kept.paper] = read_kept(Grade, kept.verdicts)
-            seeds[kept.paper] = read_kept(Environment, kept.environment).seeds
-        if not grades:
+        papers = {
+            kept.paper: OfPaper(
+                read_kept(Environment, kept.environment).seeds, read_kept(Grade, kept.verdicts)
+            )
+            for kept in Kept.graded(folder)
+        }
+        if not papers:
             raise UserError(f"{folder}: no paper's verdicts.json there; {WAY_OUT}")
-        return cls(folder.name, grades, seeds)
+        return cls(folder.name, papers)

@@ -6,7 +6,7 @@ varies, and what it measures otherwise stands in the paper's tables and claims. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -171,22 +171,6 @@ class Outcome:
     seeds: tuple[int, ...]
     holds_in: tuple[int, ...]
 
-    @property
-    def in_how_many(self) -> Literal["none", "some", "all"]:
-        if not self.holds_in:
-            return "none"
-        return "all" if len(self.holds_in) == len(self.seeds) else "some"
-
-    def is_turned(self, read: Outcome) -> bool:
-        """Whether a reading changes it, and not the width of an interval alone.
-
-        What a reading cannot test says nothing: see :func:`untested`.
-        """
-        opposite = {ClaimVerdict.HOLDS, ClaimVerdict.DOES_NOT_HOLD}
-        return read.verdict != ClaimVerdict.NOT_TESTED and (
-            self.in_how_many != read.in_how_many or {self.verdict, read.verdict} == opposite
-        )
-
 
 @dataclass(frozen=True)
 class Flip:
@@ -198,12 +182,29 @@ class Flip:
 
 
 def flips(default: Mapping[str, ClaimResult], read: Mapping[str, ClaimResult]) -> list[Flip]:
-    """The claims that a reading changes."""
-    fared = {
-        claim: [Outcome(of.verdict, of.seeds, of.holds_in) for of in (before, read[claim])]
-        for claim, before in default.items()
-    }
-    return [Flip(claim, *both) for claim, both in fared.items() if both[0].is_turned(both[1])]
+    """The claims that a reading changes, and not the width of an interval alone.
+
+    What a reading cannot test says nothing: see :func:`untested`.
+    """
+    found: list[Flip] = []
+    for claim, before in default.items():
+        after = read[claim]
+        opposite = {before.verdict, after.verdict} == {
+            ClaimVerdict.HOLDS,
+            ClaimVerdict.DOES_NOT_HOLD,
+        }
+        turned = opposite or _in_how_many(before) != _in_how_many(after)
+        if turned and after.verdict != ClaimVerdict.NOT_TESTED:
+            both = (Outcome(of.verdict, of.seeds, of.holds_in) for of in (before, after))
+            found.append(Flip(claim, *both))
+    return found
+
+
+def _in_how_many(claim: ClaimResult) -> Literal["none", "some", "all"]:
+    """Of its seeds it holds in."""
+    if not claim.holds_in:
+        return "none"
+    return "all" if claim.holds_in == claim.seeds else "some"
 
 
 def untested(default: Mapping[str, ClaimResult], read: Mapping[str, ClaimResult]) -> dict[str, str]:
@@ -256,12 +257,16 @@ class StudyResult:
 
 def compare(study: Study, measured: Measured, margins: Margins) -> StudyResult:
     """What the readings of one study come to."""
-    claims = [claim.id for claim in claims_about(study.rows, measured.paper)]
+    claims = tuple(claims_about(study.rows, measured.paper))
+    measured = replace(measured, paper=replace(measured.paper, claims=claims))
     readings = (Reading(DEFAULT, ""), *study.readings)
     under = [measured.read_as(reading) for reading in readings]
     varied = _varied(study, [_numbers_of(each, study.rows, margins) for each in under])
     numbers = [[of_readings[index] for of_readings in varied] for index in range(len(readings))]
-    judged = [_evaluate_claims(each, claims) for each in under]
+    judged = [
+        {of.id: of for of in verdicts.evaluate(each.paper, each.runs, each.levels.measured)}
+        for each in under
+    ]
     results = [
         ReadingResult(
             id=reading.id,
@@ -273,15 +278,7 @@ def compare(study: Study, measured: Measured, margins: Margins) -> StudyResult:
         )
         for reading, of_reading, read in zip(readings, numbers, judged, strict=True)
     ]
-    return StudyResult(study.assumption, [*study.rows], claims, results, closest(results))
-
-
-def _evaluate_claims(measured: Measured, claims: Collection[str]) -> dict[str, ClaimResult]:
-    """The verdicts on the claims with these ids, by id."""
-    tested = tuple(claim for claim in measured.paper.claims if claim.id in claims)
-    paper = replace(measured.paper, claims=tested)
-    judged = verdicts.evaluate(paper, measured.runs, measured.levels.measured)
-    return {claim.id: claim for claim in judged}
+    return StudyResult(study.assumption, [*study.rows], [*judged[0]], results, closest(results))
 
 
 def _varied(study: Study, numbers: Sequence[Sequence[Number]]) -> list[tuple[Number, ...]]:

@@ -54,16 +54,10 @@ def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table | None:
         Column("Row", [number.row for number in numbers], "code"),
         Column("In", [where(paper, number.table, number.place) for number in numbers]),
         Column("Number", names, print_width=0.19),
-        Column("Published", [number.as_printed for number in numbers], "number"),
-        Column("Measured", [number.as_measured for number in numbers], "measured"),
+        *compared_columns(numbers)[:2],
         Column("n", [str(number.n) for number in numbers], "number"),
         Column("95 % interval", [_interval(number) for number in numbers], "number"),
-        Column(
-            "Verdict",
-            [number.says for number in numbers],
-            "verdict",
-            print_width=0.15,
-        ),
+        Column("Verdict", [number.says for number in numbers], "verdict", print_width=0.15),
     ]
     return Table(f"{paper.key}-verdicts", [Panel([Group(columns)])], long=True)
 

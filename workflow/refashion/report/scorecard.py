@@ -59,9 +59,9 @@ def tabulate(card: Card) -> Table:
     A count of 0 is a dash, so that what is there stands out, and so are the seeds of all papers
     where they are not the same.
     """
-    lines = [(Cell(key, link=key), card.seeds[key], of) for key, of in card.papers.items()]
+    lines = [(Cell(key, link=key), of.seeds, of.counts) for key, of in card.papers.items()]
     if len(lines) > 1:
-        seeds = {tuple(of) for of in card.seeds.values()}
+        seeds = {tuple(of.seeds) for of in card.papers.values()}
         lines.append((Cell("All", total=True), seeds.pop() if len(seeds) == 1 else (), card.all))
     found = [
         Cell(str(of.findings or NONE), link="" if paper.total else f"{paper.text}-findings")
@@ -109,12 +109,9 @@ def _columns(
 
 
 def in_readme(readme: str, card: Card, picture: str) -> str:
-    """The README's text with the scorecard between its markers.
+    """The README's whole text with the scorecard of the reference between its markers.
 
-    Args:
-        readme: the whole text.
-        card: of the reference.
-        picture: the badge's path, from the README.
+    ``picture`` is the badge's path, from the README.
 
     Raises:
         UserError: the markers are not there, once each and in their order.

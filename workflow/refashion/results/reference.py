@@ -158,14 +158,8 @@ def write_reference(
 ) -> None:
     """Keep what was measured of a paper, as text and small enough for git.
 
-    Writes :func:`reference_table`, the environment, and of each run ``RUN_FILES``.
-
-    Args:
-        paper: what was run.
-        results_root: ``results/<scale>``, with each row's ``summary.json`` and runs.
-        seeds: the runs to keep.
-        made: commit, versions and platform, as the report states them.
-        kept: where.
+    Writes :func:`reference_table`, the environment, and of each run ``RUN_FILES``. What was run is
+    under ``results_root``, ``results/<scale>``; ``made`` is as the report states it.
 
     Raises:
         UserError: a run is missing, or not its row's.

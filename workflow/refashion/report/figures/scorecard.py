@@ -44,7 +44,7 @@ def bars(card: Card) -> Figure:
     Numbers that are reproduced by the runs' spread alone, their mean being beyond the margin, have
     a piece of their own.
     """
-    counted = card.papers
+    counted = {key: of.counts for key, of in card.papers.items()}
     if len(counted) > 1:
         counted["all"] = card.all
     drawn = Figure(figsize=(WIDTH, 0.62 + 0.26 * len(counted)), layout="constrained")
