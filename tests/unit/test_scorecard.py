@@ -26,7 +26,7 @@ from refashion.judging.scorecard import (
 )
 from refashion.paper import papers
 from refashion.report import scorecard
-from refashion.report.figures import scorecard as drawn_scorecard
+from refashion.report.figures import verdicts as drawn
 from refashion.results.files import read_record
 from refashion.results.paths import Kept
 from refashion.results.reference import WAY_OUT
@@ -157,15 +157,15 @@ def test_a_line_for_each_paper_and_one_for_all(card):
 
 
 def test_what_is_reproduced_by_spread_alone_is_a_piece_of_its_own(card):
-    numbers, _ = drawn_scorecard.bars(card).axes
+    numbers, _ = drawn.bars(card).axes
     pieces = {}  # by the paper's place, the counts and colours of its pieces from left to right
     for bar, text in zip(numbers.patches, numbers.texts, strict=True):
         color = to_hex(bar.get_facecolor()).upper()
         pieces.setdefault(round(text.get_position()[1]), []).append((int(text.get_text()), color))
-    names = ("reproduced", "close", drawn_scorecard.SPREAD_ALONE, "differs", "not comparable")
-    one = [(1, drawn_scorecard.COLORS[name]) for name in names]
+    names = ("reproduced", "close", drawn.SPREAD_ALONE, "differs", "not comparable")
+    one = [(1, drawn.COLORS[name]) for name in names]
     assert pieces[0] == one
-    assert pieces[2] == [*one[:4], (2, drawn_scorecard.COLORS["single run"]), one[4]]
+    assert pieces[2] == [*one[:4], (2, drawn.COLORS["single run"]), one[4]]
 
 
 def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):

@@ -172,7 +172,7 @@ def report(arguments: argparse.Namespace) -> None:
 def scorecard(arguments: argparse.Namespace) -> None:
     from refashion.judging import scorecard
     from refashion.paper import papers
-    from refashion.report.figures import scorecard as picture
+    from refashion.report.figures import verdicts as picture
     from refashion.report.scorecard import badge
     from refashion.results.files import write_record
 
@@ -184,7 +184,7 @@ def scorecard(arguments: argparse.Namespace) -> None:
     card = scorecard.Card(arguments.scale, grades, dict.fromkeys(grades, seeds))
     write_record(card.as_json(), arguments.out, indent=2)
     arguments.out_badge.write_text(badge(card))
-    picture.draw(card, arguments.out_svg, arguments.out_pdf)
+    picture.draw_scorecard(card, arguments.out_svg, arguments.out_pdf)
 
 
 def studies(arguments: argparse.Namespace) -> None:

@@ -86,7 +86,7 @@ rule scorecard:
         summaries=summaries(ROWS),
         evidence=evidence(PAPERS, "findings", "claims"),
         code=library(
-            "judging.scorecard", "report.figures.scorecard", "report.scorecard"
+            "judging.scorecard", "report.figures.verdicts", "report.scorecard"
         ),
     output:
         card=f"{RESULTS}/scorecard.json",
