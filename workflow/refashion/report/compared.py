@@ -9,12 +9,11 @@ from refashion.judging.numbers import (
     Comparison,
     Kind,
     Number,
-    NumberVerdict,
     Ranking,
     largest_differences,
 )
 from refashion.report.table import Cell, Column, Group, Panel, Table
-from refashion.text import NONE, rounded, tally
+from refashion.text import NONE, rounded
 
 if TYPE_CHECKING:
     from refashion.paper.papers import Paper
@@ -34,22 +33,19 @@ def with_unit(label: str, unit: str) -> str:
     return label + (", %" if unit == "percent" else "")
 
 
-def count_numbers(numbers: Sequence[Number]) -> str:
-    """``Of 46 published numbers: 30 reproduced, 6 close and 10 different.``, or nothing."""
-    words: dict[str, str] = {verdict: verdict.counted for verdict in NumberVerdict}
-    return tally([number.verdict for number in numbers], "published number", words)
-
-
 def where(paper: Paper, table: Any) -> Cell:
     """A table's label, or a confusion matrix's, with a link to where it is shown."""
     return Cell(table.label, link=f"{paper.key}-{table.id}")
 
 
-def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table | None:
-    """All published numbers with their verdicts, if there are any."""
-    if not numbers:
-        return None
+def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table:
+    """All published numbers with their verdicts."""
     names = [with_unit(number.column.label, number.unit) for number in numbers]
+    verdicts = [f"{number.verdict.sign} {number.says}" for number in numbers]
+    intervals = [
+        " to ".join(rounded(bound, number.digits) for bound in number.interval or ()) or NONE
+        for number in numbers
+    ]
     columns = [
         Column("Row", [number.row.id for number in numbers], "code"),
         Column("In", [where(paper, number.place) for number in numbers]),
@@ -57,37 +53,25 @@ def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table | None:
         Column("Published", [number.as_printed for number in numbers], "number"),
         Column("Measured", [number.as_measured for number in numbers], "measured"),
         Column("n", [str(number.measured.n) for number in numbers], "number"),
-        Column("95 % interval", [_interval(number) for number in numbers], "number"),
-        Column(
-            "Verdict",
-            [f"{number.verdict.sign} {number.says}" for number in numbers],
-            "verdict",
-            print_width=0.15,
-        ),
+        Column("95 % interval", intervals, "number"),
+        Column("Verdict", verdicts, "verdict", print_width=0.15),
     ]
     return Table(f"{paper.key}-verdicts", [Panel([Group(columns)])], long=True)
 
 
 def tabulate_largest(paper: Paper, numbers: Sequence[Number]) -> list[Table]:
     """Where paper and runs are furthest apart, a table for each kind of number."""
-    return [
-        Table(
-            f"{paper.key}-kind-{index}",
-            [Panel([Group(_largest(paper, ranked.largest))])],
-            label=KINDS[ranked.kind][0],
-            caption=_ranking(ranked),
-        )
-        for index, ranked in enumerate(largest_differences(numbers), start=1)
-    ]
-
-
-def _largest(paper: Paper, numbers: Sequence[Number]) -> list[Column]:
-    return [
-        Column("Row", [number.row.id for number in numbers], "code", width=0.26),
-        Column("In", [where(paper, number.place) for number in numbers], width=0.12),
-        Column("Number", [number.column.label for number in numbers], width=0.24),
-        *compared_columns(numbers),
-    ]
+    tables: list[Table] = []
+    for index, ranked in enumerate(largest_differences(numbers), start=1):
+        columns = [
+            Column("Row", [number.row.id for number in ranked.largest], "code", width=0.26),
+            Column("In", [where(paper, number.place) for number in ranked.largest], width=0.12),
+            Column("Number", [number.column.label for number in ranked.largest], width=0.24),
+            *compared_columns(ranked.largest),
+        ]
+        name, said = f"{paper.key}-kind-{index}", _ranking(ranked)
+        tables.append(Table(name, [Panel([Group(columns)])], KINDS[ranked.kind][0], said))
+    return tables
 
 
 def compared_columns(numbers: Sequence[Comparison]) -> list[Column]:
@@ -97,11 +81,6 @@ def compared_columns(numbers: Sequence[Comparison]) -> list[Column]:
         Column("Measured", [number.as_measured for number in numbers], "measured"),
         Column("Difference", [number.off for number in numbers], "difference"),
     ]
-
-
-def _interval(number: Number) -> str:
-    bounds = [rounded(bound, number.digits) for bound in number.interval or ()]
-    return " to ".join(bounds) or NONE
 
 
 def _ranking(ranked: Ranking) -> str:

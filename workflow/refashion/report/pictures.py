@@ -43,13 +43,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Redrawn:
-    """A figure of a paper, redrawn."""
+    """A figure of a paper, redrawn; ``measured`` says what was drawn."""
 
-    anchor: str
-    label: str
-    caption: str
+    figure: Figure
     measured: str
-    shows: str
     picture: Picture
 
 
@@ -80,21 +77,11 @@ def show_figure(
     Raises:
         UserError: it has not been drawn.
     """
-    label, caption = figure.label, sentence(figure.caption)
     measured = what_is_drawn(paper, figure, summaries, seeds)
-    return Redrawn(
-        anchor=f"{paper.key}-{figure.id}",
-        label=label,
-        caption=caption,
-        measured=measured,
-        shows=sentence(figure.shows),
-        picture=load_picture(
-            results_root,
-            f"{paper.key}/{figure.id}",
-            f"{label}: {caption} {measured} Rows: {listed(figure.rows)}.",
-            width=0.85 if figure.kind == "confusion" else 1.0,
-        ),
-    )
+    said = f"{figure.label}: {sentence(figure.caption)} {measured} Rows: {listed(figure.rows)}."
+    width = 0.85 if figure.kind == "confusion" else 1.0
+    picture = load_picture(results_root, f"{paper.key}/{figure.id}", said, width=width)
+    return Redrawn(figure, measured, picture)
 
 
 def what_is_drawn(

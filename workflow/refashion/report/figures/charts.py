@@ -172,8 +172,8 @@ def _draw_bar(axes: Axes, place: float, thick: float, values: Sequence[float], c
     if len(values) > 1:
         spread = [[mean - min(values)], [greatest - mean]]
         axes.errorbar(mean, place, xerr=spread, color=INK, elinewidth=0.8, capsize=2)
-    at = {"xycoords": "data", "textcoords": "offset points", "va": "center"}
-    axes.annotate(f"{mean:#.4g}", (greatest, place), (5, 0), **at)
+    text, at = f"{mean:#.4g}", (greatest, place)
+    axes.annotate(text, at, (5, 0), "data", "offset points", va="center")
 
 
 def _column(series: str, metric: str | None) -> str:

@@ -115,8 +115,8 @@ def _draw(axes: Axes, place: int, number: Number) -> float:
         # A narrow interval would hide behind its runs.
         axes.plot(off(mean), place, "s", markersize=5.5, color=color, zorder=1.9)
     runs = [off(value) for value in number.measured.values]
-    ring = {"markeredgecolor": INK, "markerfacecolor": "white" if number.interval else color}
-    axes.plot(runs, [place] * len(runs), "o", markersize=3.2, markeredgewidth=0.8, **ring)
+    (rings,) = axes.plot(runs, [place] * len(runs), "o", markersize=3.2, markeredgewidth=0.8)
+    rings.set(markeredgecolor=INK, markerfacecolor="white" if number.interval else color)
     return max(map(abs, runs))
 
 
