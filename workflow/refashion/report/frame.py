@@ -41,6 +41,10 @@ def frame(
     )
     if len(config.seeds) == 1:
         spread = f"One seed was run ({config.seeds[0]}), so no spread can be given."
+    margins = [
+        f"{key.replace('_', ' ')} within {entry.margin:g} ({entry.reason})"
+        for key, entry in config.margins.given().items()
+    ]
     return {
         "title": title,
         "banner": BANNER if config.scale == "smoke" else "",
@@ -53,12 +57,7 @@ def frame(
             "Epochs": "as published" if (n := config.chosen.epochs) is None else str(n),
             "Seeds": listed(config.seeds),
             **_trainings([summary for of in summaries.values() for summary in of.values()]),
-            "Called close": sentence(
-                "; ".join(
-                    f"{key.replace('_', ' ')} within {entry.margin:g} ({entry.reason})"
-                    for key, entry in config.margins.given().items()
-                )
-            ),
+            "Called close": sentence("; ".join(margins)),
             **_machine(run),
         },
     }

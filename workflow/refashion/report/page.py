@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import largest_differences
 from refashion.judging.scorecard import Card
 from refashion.report import scorecard
-from refashion.report.compared import KINDS
 from refashion.report.frame import frame
 from refashion.report.paper import PaperPart, load_part
 from refashion.report.pictures import load_picture
 from refashion.report.table import Cell, Column, Group, Panel, Table, alone
+from refashion.report.tables import KINDS
 from refashion.text import NONE, capital, duration, rounded, sentence
 
 if TYPE_CHECKING:
     from refashion.paper.across import Statement
     from refashion.paper.config import Config
     from refashion.paper.papers import Paper
-    from refashion.report.claims import Tested
     from refashion.results.provenance import Provenance
 
 TITLE = "Fashion-MNIST papers, rerun"
@@ -60,6 +60,7 @@ def build_context(
         "overview": _tabulate_papers(parts),
         "across": _tabulate_statements(statements, parts),
         "papers": parts,
+        "kinds_of_finding": findings.KINDS,
     }
 
 
@@ -126,27 +127,22 @@ def _tabulate_statements(
     statements: Sequence[Statement], parts: Sequence[PaperPart]
 ) -> list[Table]:
     """What several of the papers say: a table of their claims for each statement."""
-    tested = {(each.paper, each.claim.id): each for part in parts for each in part.claims}
-    return [
-        Table(
-            f"across-{index}",
-            [Panel([Group(_claims(statement, tested))])],
-            caption=sentence(statement.text),
-        )
-        for index, statement in enumerate(statements, start=1)
-    ]
-
-
-def _claims(statement: Statement, tested: Mapping[tuple[str, str], Tested]) -> list[Column]:
-    claims = [(tested[said.paper, said.claim], said.against) for said in statement.claims]
-    names = [Cell(each.claim.id, link=each.anchor) for each, _ in claims]
-    texts = [
-        Cell(sentence(each.claim.text), remark=AGAINST if against else "")
-        for each, against in claims
-    ]
-    verdicts = [" · ".join(filter(None, (each.verdict, each.seeds))) for each, _ in claims]
-    return [
-        Column("Claim", names, "code", width=0.12),
-        Column("What the paper says", texts, width=0.62),
-        Column("Verdict", verdicts, "verdict", width=0.26),
-    ]
+    by_name = {(each.paper, each.claim.id): each for part in parts for each in part.claims}
+    tables: list[Table] = []
+    for index, statement in enumerate(statements, start=1):
+        claims = [by_name[said.paper, said.claim] for said in statement.claims]
+        remarks = [AGAINST if said.against else "" for said in statement.claims]
+        texts = [
+            Cell(sentence(each.claim.text), remark=remark)
+            for each, remark in zip(claims, remarks, strict=True)
+        ]
+        verdicts = [" · ".join(filter(None, (each.verdict, each.seeds))) for each in claims]
+        names = [Cell(each.claim.id, link=each.anchor) for each in claims]
+        columns = [
+            Column("Claim", names, "code", width=0.12),
+            Column("What the paper says", texts, width=0.62),
+            Column("Verdict", verdicts, "verdict", width=0.26),
+        ]
+        caption = sentence(statement.text)
+        tables.append(Table(f"across-{index}", [Panel([Group(columns)])], caption=caption))
+    return tables

@@ -12,27 +12,15 @@ from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import Number, NumberVerdict, published_numbers
 from refashion.report import claims
-from refashion.report.compared import tabulate_largest, tabulate_verdicts
+from refashion.report import tables as printed
 from refashion.report.pictures import Picture, Redrawn, load_picture, show_figure
 from refashion.report.table import Cell, Column, Group, Panel, Table
-from refashion.report.tables import tabulate, tabulate_confusion, tabulate_excess
 from refashion.results.summary import Summary, load_summaries
 from refashion.text import NONE, capital, count, duration, listed, span, tally
 
 if TYPE_CHECKING:
     from refashion.paper import papers
     from refashion.paper.config import Config
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What numbers give away; ``tables`` are the labels and anchors of those it is about."""
-
-    title: str
-    tables: list[tuple[str, str]]
-    rows: str
-    evidence: Sequence[str]
-    consequence: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +39,7 @@ class PaperPart:
     verdicts: Table | None
     verdicts_drawn: Picture | None
     figures: list[Redrawn]
-    findings: list[Finding]
+    findings: Sequence[findings.Finding]
     excess: Table | None
     claims: list[claims.Tested]
     rows: Table
@@ -92,6 +80,11 @@ class PaperPart:
         place = cited.journal, cited.course, cited.institution, cited.place
         return capital(", ".join(filter(None, place)))
 
+    def tables_of(self, finding: findings.Finding) -> list[tuple[str, str]]:
+        """The labels and the anchors of the tables that it is about."""
+        labels = {table.id: table.label for table in self.paper.tables}
+        return [(labels[table], f"{self.paper.key}-{table}") for table in finding.tables]
+
     @property
     def assumptions(self) -> list[tuple[papers.Assumption, str]]:
         """Each with where it is varied, if it is."""
@@ -108,28 +101,29 @@ def load_part(paper: papers.Paper, results_root: Path, config: Config) -> PaperP
     summaries = findings.with_collapsed(load_summaries(paper, results_root), found)
     numbers = published_numbers(paper, summaries, config.margins)
     judged = verdicts.load(paper, results_root)
-    strip = (
-        f"Every published number of {paper.key} beside the runs, on one scale. "
-        "The table below has the same numbers."
-    )
+    matrices, strip = paper.confusion_matrices, None
+    if numbers:
+        alt = f"Every published number of {paper.key} beside the runs, on one scale. "
+        alt += "The table below has the same numbers."
+        strip = load_picture(results_root, f"{paper.key}-verdicts", alt, height=0.85)
     return PaperPart(
         paper=paper,
         seeds=config.seeds,
         summaries=summaries,
         numbers=numbers,
-        largest=tabulate_largest(paper, numbers),
-        tables=[tabulate(paper, table, summaries) for table in paper.tables]
-        + [tabulate_confusion(paper, matrix, summaries) for matrix in paper.confusion_matrices],
-        verdicts=tabulate_verdicts(paper, numbers) if numbers else None,
-        verdicts_drawn=load_picture(results_root, f"{paper.key}-verdicts", strip, height=0.85)
-        if numbers
-        else None,
+        largest=printed.tabulate_largest(paper, numbers),
+        tables=[
+            *(printed.tabulate(paper, table, summaries) for table in paper.tables),
+            *(printed.tabulate_confusion(paper, each, summaries) for each in matrices),
+        ],
+        verdicts=printed.tabulate_verdicts(paper, numbers) if numbers else None,
+        verdicts_drawn=strip,
         figures=[
             show_figure(paper, figure, summaries, results_root, config.seeds)
             for figure in paper.figures
         ],
-        findings=[_show_finding(paper, finding) for finding in found],
-        excess=tabulate_excess(paper, levels.load(paper, results_root), summaries),
+        findings=found,
+        excess=printed.tabulate_excess(paper, levels.load(paper, results_root), summaries),
         claims=[
             claims.Tested(paper.key, claim, judged[claim.id], summaries) for claim in paper.claims
         ],
@@ -143,18 +137,6 @@ def say_varied(paper: papers.Paper, assumption: papers.Assumption) -> str:
     return " ".join(
         f"Varied in the sensitivity studies: {count(len(each), 'other reading')}."
         for each in readings
-    )
-
-
-def _show_finding(paper: papers.Paper, finding: findings.Finding) -> Finding:
-    labels = {table.id: table.label for table in paper.tables}
-    return Finding(
-        title=findings.KINDS[finding.kind],
-        tables=[(labels[table], f"{paper.key}-{table}") for table in finding.tables],
-        # Where it is about most of a paper its rows are named in the evidence, if they matter.
-        rows=listed(finding.rows) if len(finding.rows) <= 4 else f"{len(finding.rows)} rows",
-        evidence=finding.evidence,
-        consequence=finding.consequence,
     )
 
 

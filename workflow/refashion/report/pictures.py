@@ -123,17 +123,13 @@ def _runs_drawn(
     if not runs:
         return "no completed run", False
     several = max(runs) > 1
-    if len(seeds) == 1:
-        return f"seed {seeds[0]} alone", several
-    return f"mean over {span(runs)} seeds" if several else "one run alone", several
+    over = f"mean over {span(runs)} seeds" if several else "one run alone"
+    return f"seed {seeds[0]} alone" if len(seeds) == 1 else over, several
 
 
 def _kept_at(rows: Sequence[Row]) -> str:
-    keeps = {row.spec.keep for row in rows}
-    if keeps == {"last"}:
-        return "after the last epoch"
-    if keeps == {"best"}:
-        return "at the epoch of the lowest validation loss"
-    if len(keeps) == 1:
-        return f"after epoch {keeps.pop()} or the last one before it"
-    return "at the epoch whose weights were kept"
+    keep, *others = {row.spec.keep for row in rows}
+    if others:
+        return "at the epoch whose weights were kept"
+    words = {"last": "after the last epoch", "best": "at the epoch of the lowest validation loss"}
+    return words.get(str(keep), f"after epoch {keep} or the last one before it")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anybadge  # pyright: ignore[reportMissingTypeStubs]
 
 from refashion.errors import UserError
 from refashion.judging.claims.verdicts import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
+from refashion.report.table import markdown
 from refashion.text import NONE, count, listed
 
 if TYPE_CHECKING:
     from refashion.judging.scorecard import Card, Counts
-
-V = TypeVar("V")
 
 MARKERS = ("<!-- scorecard -->", "<!-- end of scorecard -->")
 BADGE_COLOR = "#14507f"
@@ -74,26 +72,21 @@ def lines(card: Card) -> list[CardLine]:
     if len(counted) > 1:
         seeds = [tuple(of) for of in card.seeds.values()]
         counted.append(("all", seeds[0] if len(set(seeds)) == 1 else (), card.all))
-    return [
-        CardLine(
-            key,
-            listed(seeds) or NONE,
-            _cells(of.numbers, {v: f"{n} within the margin" for v, n in of.within_margin.items()}),
-            _cells(
-                of.claims, {ClaimVerdict.UNDECIDED: f"{of.undecided_in_favour} hold in every run"}
-            ),
-            str(of.findings or NONE),
+    lines: list[CardLine] = []
+    for key, seeds, of in counted:
+        more = {str(v): f"{near} within the margin" for v, near in of.within_margin.items()}
+        more[ClaimVerdict.UNDECIDED] = f"{of.undecided_in_favour} hold in every run"
+        numbers, claims = (
+            [
+                f"{number} ({more[verdict]})" if number and verdict in more else str(number or NONE)
+                for verdict, number in counts.items()
+            ]
+            for counts in (of.numbers, of.claims)
         )
-        for key, seeds, of in counted
-    ]
-
-
-def _cells(counts: Mapping[V, int], of_them: Mapping[V, str]) -> list[str]:
-    """The counts, and behind some of them what part of it says more."""
-    return [
-        f"{number} ({of_them[verdict]})" if number and verdict in of_them else str(number or NONE)
-        for verdict, number in counts.items()
-    ]
+        lines.append(
+            CardLine(key, listed(seeds) or NONE, numbers, claims, str(of.findings or NONE))
+        )
+    return lines
 
 
 # ---- in the README ------------------------------------------------------------------------------
@@ -114,17 +107,13 @@ def in_readme(readme: str, card: Card, picture: str) -> str:
     _, last, after = rest.partition(MARKERS[1])
     if not (first and last) or MARKERS[0] in rest:
         raise UserError(f"README.md: needs a line {MARKERS[0]} and below it one {MARKERS[1]}")
-    said = "\n".join([f"![{in_short(card.all)}]({picture})", "", *_markdown(card)])
-    return f"{before}{first}\n{said}\n{last}{after}"
-
-
-def _markdown(card: Card) -> Iterable[str]:
-    counted = card.all
-    columns = ["seeds", *(f"numbers: {verdict}" for verdict in counted.numbers)]
-    columns += [*(f"claims: {verdict}" for verdict in counted.claims), "findings"]
-    yield f"| | {' | '.join(columns)} |"
-    yield f"|---|---|{'---:|' * (len(columns) - 1)}"
-    for line in lines(card):
-        name = "**all**" if line.paper == "all" else f"`{line.paper}`"
-        cells = [line.seeds, *line.numbers, *line.claims, line.findings]
-        yield f"| {name} | {' | '.join(cells)} |"
+    titles = ["", "seeds", *(f"numbers: {verdict}" for verdict in card.all.numbers)]
+    titles += [*(f"claims: {verdict}" for verdict in card.all.claims), "findings"]
+    cells = [
+        [f"`{line.paper}`", line.seeds, *line.numbers, *line.claims, line.findings]
+        for line in lines(card)
+    ]
+    if cells[-1][0] == "`all`":
+        cells[-1][0] = "**all**"
+    said = [f"![{in_short(card.all)}]({picture})", "", *markdown(titles, cells, len(titles) - 2)]
+    return "\n".join([before + first, *said, last + after])

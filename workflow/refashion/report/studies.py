@@ -11,10 +11,10 @@ from refashion.judging import studies as comparison
 from refashion.judging.claims.verdicts import ClaimVerdict
 from refashion.judging.numbers import Comparison, Kind, NumberVerdict
 from refashion.paper.studies import DEFAULT, Study, needed_rows
-from refashion.report.compared import KINDS, compared_columns, with_unit
 from refashion.report.frame import frame
 from refashion.report.pictures import Picture, load_picture
 from refashion.report.table import Cell, Column, Group, Panel, Table, alone
+from refashion.report.tables import KINDS, compared_columns, with_unit
 from refashion.results.summary import Statistics, load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from refashion.judging.numbers import NumberVerdict
+from refashion.judging.numbers import NumberVerdict, Place
 from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
 
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ def strips(numbers: Sequence[Number]) -> Figure:
     Args:
         numbers: one or more, from :func:`refashion.judging.numbers.published_numbers`.
     """
-    places, headings, line = _lay_out(numbers)
-    drawn = Figure(figsize=(WIDTH, 0.75 + STEP * line), layout="constrained")
+    lines = [each for place, of in groupby(numbers, attrgetter("place")) for each in (place, *of)]
+    headings = {at: each.label for at, each in enumerate(lines) if isinstance(each, Place)}
+    places = [at for at in range(len(lines)) if at not in headings]
+    drawn = Figure(figsize=(WIDTH, 0.75 + STEP * len(lines)), layout="constrained")
     axes = drawn.add_subplot()
     axes.set_xscale("symlog", linthresh=1)
     axes.axvspan(-1, 1, color=HAIRLINE, alpha=0.6, linewidth=0)
@@ -75,23 +79,11 @@ def strips(numbers: Sequence[Number]) -> Figure:
         label.set_fontweight("bold")
     axes.xaxis.set_major_formatter(lambda off, _: f"{off:g}".replace("-", "−"))
     axes.grid(axis="x")
-    axes.set(xlim=(-limit, limit), ylim=(line - 0.3, -0.7), axisbelow=True)
+    axes.set(xlim=(-limit, limit), ylim=(len(lines) - 0.3, -0.7), axisbelow=True)
     axes.set_xlabel("measured minus published, in margins")
     verdicts = {_verdict(number) for number in numbers}
     drawn.legend(loc="outside upper left", ncols=6, **_named(v for v in COLORS if v in verdicts))
     return drawn
-
-
-def _lay_out(numbers: Sequence[Number]) -> tuple[list[int], dict[int, str], int]:
-    """The numbers' lines, a heading's by its line above those of a table, and how many in all."""
-    places, headings, line = [], {}, 0
-    for index, number in enumerate(numbers):
-        if not index or number.place != numbers[index - 1].place:
-            headings[line] = number.place.label
-            line += 1
-        places.append(line)
-        line += 1
-    return places, headings, line
 
 
 def _verdict(number: Number) -> str:
