@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,39 +55,13 @@ def build_context(
         alt = f"Bars of verdicts, a paper a line. In all: {counted}."
         drawn = load_picture(results_root, "scorecard", alt)
     return frame(title, config, run, papers, summaries) | {
-        "scorecard": card and _tabulate_scorecard(card),
+        "scorecard": card and scorecard.tabulate(card),
         "scorecard_drawn": drawn,
         "overview": _tabulate_papers(parts),
         "across": _tabulate_statements(statements, parts),
         "papers": parts,
         "kinds_of_finding": findings.KINDS,
     }
-
-
-def _tabulate_scorecard(card: Card) -> Table:
-    """All verdicts, counted by paper, and of several papers in all."""
-    lines = scorecard.lines(card)
-    papers = [_name(line.paper) for line in lines]
-    found = [
-        Cell(line.findings, link="" if name.total else f"{name.text}-findings")
-        for line, name in zip(lines, papers, strict=True)
-    ]
-
-    def counts(verdicts: Iterable[str], cells: Sequence[Sequence[str]]) -> list[Column]:
-        columns = zip(verdicts, zip(*cells, strict=True), strict=True)
-        return [Column(capital(verdict), counted, "number") for verdict, counted in columns]
-
-    groups = [
-        *alone(Column("Paper", papers, "code"), Column("Seeds", [line.seeds for line in lines])),
-        Group(counts(card.all.numbers, [line.numbers for line in lines]), "Published numbers"),
-        Group(counts(card.all.claims, [line.claims for line in lines]), "Claims"),
-        *alone(Column("Findings", found, "number")),
-    ]
-    return Table("verdicts", [Panel(groups)])
-
-
-def _name(paper: str) -> Cell:
-    return Cell("All", total=True) if paper == "all" else Cell(paper, link=paper)
 
 
 def _tabulate_papers(parts: Sequence[PaperPart]) -> Table:
@@ -106,10 +80,11 @@ def _tabulate_papers(parts: Sequence[PaperPart]) -> Table:
         return Column(name, [part.facts[name] for part in parts], "number")
 
     seconds = [sum(sum(each.seconds) for each in part.summaries.values()) for part in parts]
+    names = [Cell(part.paper.key, link=part.paper.key) for part in parts]
     figures = [str(len(part.figures)) for part in parts]
     groups = [
         *alone(
-            Column("Paper", [_name(part.paper.key) for part in parts], "code"),
+            Column("Paper", names, "code"),
             fact("Rows trained"),
             fact("Numbers compared"),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import anybadge  # pyright: ignore[reportMissingTypeStubs]
@@ -10,8 +10,8 @@ import anybadge  # pyright: ignore[reportMissingTypeStubs]
 from refashion.errors import UserError
 from refashion.judging.claims.verdicts import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
-from refashion.report.table import markdown
-from refashion.text import NONE, count, listed
+from refashion.report.table import Cell, Column, Group, Panel, Table, alone, markdown
+from refashion.text import NONE, capital, count, listed
 
 if TYPE_CHECKING:
     from refashion.judging.scorecard import Card, Counts
@@ -51,42 +51,42 @@ def in_short(counts: Counts) -> str:
     return " · ".join([*parts, count(counts.findings, "finding")])
 
 
-@dataclass(frozen=True)
-class CardLine:
-    """A paper's line in the table of the scorecard: counts by verdict, in the verdicts' order."""
-
-    paper: str
-    seeds: str
-    numbers: list[str]
-    claims: list[str]
-    findings: str
-
-
-def lines(card: Card) -> list[CardLine]:
-    """A line a paper and, of several, one for all.
+def tabulate(card: Card) -> Table:
+    """All verdicts, counted by paper, and of several papers in all.
 
     A count of 0 is a dash, so that what is there stands out, and so are the seeds of all papers
     where they are not the same.
     """
-    counted = [(key, card.seeds[key], counts) for key, counts in card.papers.items()]
-    if len(counted) > 1:
-        seeds = [tuple(of) for of in card.seeds.values()]
-        counted.append(("all", seeds[0] if len(set(seeds)) == 1 else (), card.all))
-    lines: list[CardLine] = []
-    for key, seeds, of in counted:
-        more = {str(v): f"{near} within the margin" for v, near in of.within_margin.items()}
-        more[ClaimVerdict.UNDECIDED] = f"{of.undecided_in_favour} hold in every run"
-        numbers, claims = (
-            [
-                f"{number} ({more[verdict]})" if number and verdict in more else str(number or NONE)
-                for verdict, number in counts.items()
-            ]
-            for counts in (of.numbers, of.claims)
-        )
-        lines.append(
-            CardLine(key, listed(seeds) or NONE, numbers, claims, str(of.findings or NONE))
-        )
-    return lines
+    papers, seeds = card.papers, dict(card.seeds)
+    names = [Cell(key, link=key) for key in papers]
+    found = [Cell(str(of.findings or NONE), link=f"{key}-findings") for key, of in papers.items()]
+    if len(papers) > 1:
+        papers["all"] = card.all
+        alike = all(list(of) == list(card.seeds[names[0].text]) for of in card.seeds.values())
+        seeds["all"] = card.seeds[names[0].text] if alike else ()
+        names.append(Cell("All", total=True))
+        found.append(Cell(str(card.all.findings or NONE)))
+    of_seeds = [listed(seeds[key]) or NONE for key in papers]
+    numbers = [_column(verdict, papers.values()) for verdict in NumberVerdict]
+    claims = [_column(verdict, papers.values()) for verdict in ClaimVerdict]
+    groups = [
+        *alone(Column("Paper", names, "code"), Column("Seeds", of_seeds)),
+        Group(numbers, "Published numbers"),
+        Group(claims, "Claims"),
+        *alone(Column("Findings", found, "number")),
+    ]
+    return Table("verdicts", [Panel(groups)])
+
+
+def _column(verdict: str, papers: Iterable[Counts]) -> Column:
+    """The counts of a verdict, and behind some of them what part of it says more."""
+    cells: list[str] = []
+    for of in papers:
+        number = (of.numbers | of.claims)[verdict]
+        more = {str(v): f" ({near} within the margin)" for v, near in of.within_margin.items()}
+        more[ClaimVerdict.UNDECIDED] = f" ({of.undecided_in_favour} hold in every run)"
+        cells.append(f"{number}{more.get(verdict, '')}" if number else NONE)
+    return Column(capital(verdict), cells, "number")
 
 
 # ---- in the README ------------------------------------------------------------------------------
@@ -107,13 +107,11 @@ def in_readme(readme: str, card: Card, picture: str) -> str:
     _, last, after = rest.partition(MARKERS[1])
     if not (first and last) or MARKERS[0] in rest:
         raise UserError(f"README.md: needs a line {MARKERS[0]} and below it one {MARKERS[1]}")
-    titles = ["", "seeds", *(f"numbers: {verdict}" for verdict in card.all.numbers)]
-    titles += [*(f"claims: {verdict}" for verdict in card.all.claims), "findings"]
-    cells = [
-        [f"`{line.paper}`", line.seeds, *line.numbers, *line.claims, line.findings]
-        for line in lines(card)
+    titles = ["", "seeds", *(f"numbers: {verdict}" for verdict in NumberVerdict)]
+    titles += [*(f"claims: {verdict}" for verdict in ClaimVerdict), "findings"]
+    lines = [
+        ["**all**" if paper.total else f"`{paper.text}`", *(cell.text for cell in cells)]
+        for paper, *cells in tabulate(card).panels[0].lines
     ]
-    if cells[-1][0] == "`all`":
-        cells[-1][0] = "**all**"
-    said = [f"![{in_short(card.all)}]({picture})", "", *markdown(titles, cells, len(titles) - 2)]
+    said = [f"![{in_short(card.all)}]({picture})", "", *markdown(titles, lines, len(titles) - 2)]
     return "\n".join([before + first, *said, last + after])
