@@ -25,7 +25,7 @@ from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
     from refashion.judging.levels import PaperLevels
-    from refashion.judging.numbers import ComparedLine, ComparedMatrix, Comparison, Number, Ranking
+    from refashion.judging.numbers import ComparedLine, ComparedMatrix, Comparison, Number
     from refashion.paper.papers import Paper
     from refashion.paper.tables import ConfusionMatrix
     from refashion.paper.tables import Table as PaperTable
@@ -178,8 +178,15 @@ def tabulate_largest(paper: Paper, numbers: Sequence[Number]) -> list[Table]:
             Column("Number", [number.column.label for number in ranked.largest], width=0.24),
             *compared_columns(ranked.largest),
         ]
-        name, said = f"{paper.key}-kind-{index}", _ranking(ranked)
-        tables.append(Table(name, [Panel([Group(columns)])], KINDS[ranked.kind][0], said))
+        shown = f"The {len(ranked.largest)} largest of {ranked.count} differences"
+        if len(ranked.largest) == ranked.count:
+            shown = f"All {ranked.count} differences"
+        median = rounded(ranked.median, ranked.digits)
+        said = f"{shown}; the median absolute difference is {median}."
+        if ranked.count == 1:
+            said = "The one number of this kind."
+        panel, name = Panel([Group(columns)]), f"{paper.key}-kind-{index}"
+        tables.append(Table(name, [panel], KINDS[ranked.kind][0], said))
     return tables
 
 
@@ -305,15 +312,6 @@ def _fate(summary: Summary | None) -> list[str]:
         runs = count(summary.completed, "completed run")
         said.append(f"Collapsed ({len(collapsed)} of {runs}).")
     return said
-
-
-def _ranking(ranked: Ranking) -> str:
-    if ranked.count == 1:
-        return "The one number of this kind."
-    shown = f"The {len(ranked.largest)} largest of {ranked.count} differences"
-    if len(ranked.largest) == ranked.count:
-        shown = f"All {ranked.count} differences"
-    return f"{shown}; the median absolute difference is {rounded(ranked.median, ranked.digits)}."
 
 
 def _most_different_cell(compared: ComparedMatrix) -> str:

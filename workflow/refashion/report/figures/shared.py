@@ -119,14 +119,9 @@ def leave_empty(axes: Axes, *rows: Trained) -> None:
 def write(make: Callable[[], Figure], name: str, scale: str, outs: tuple[Path, Path]) -> None:
     """Write a figure as SVG and as PDF; at scale ``smoke`` it is marked as no evidence.
 
-    It is drawn on a Figure object of its own, and has neither a date nor random ids in it, so that
-    the same results give the same bytes.
-
-    Args:
-        make: draws it, in the style of all figures.
-        name: the ids in the SVG come from it: two figures inlined in one page must not share any.
-        scale: ``paper`` or ``smoke``.
-        outs: the SVG and the PDF.
+    ``make`` draws it, in the style of all figures, on a Figure object of its own. It has neither a
+    date nor random ids in it, so that the same results give the same bytes: ids in the SVG come
+    from ``name``, as two figures inlined in one page must not share any.
     """
     with mpl.rc_context({"svg.hashsalt": name}):
         mpl.rcParams.update(STYLE)

@@ -53,14 +53,11 @@ def draw(paper: str, numbers: Sequence[Number], scale: str, out_svg: Path, out_p
 
 
 def strips(numbers: Sequence[Number]) -> Figure:
-    """A line a number: measured minus published, in margins of its kind.
+    """A line a number, of which there is one or more: measured minus published, in margins.
 
     A ring is a run, and a filled one a single run; a bar is the interval in which one new run is
     expected, its colour the verdict; a square is the mean, and the band the margin. The axis is
     linear as far as one margin, and logarithmic beyond.
-
-    Args:
-        numbers: one or more, from :func:`refashion.judging.numbers.published_numbers`.
     """
     lines = [each for place, of in groupby(numbers, attrgetter("place")) for each in (place, *of)]
     headings = {at: each.label for at, each in enumerate(lines) if isinstance(each, Place)}
