@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from refashion.judging.claims.verdicts import ClaimVerdict
@@ -33,7 +33,7 @@ class Tested:
     paper: str
     claim: Claim
     result: ClaimResult
-    summaries: Mapping[str, Summary] = field(default_factory=dict[str, "Summary"], repr=False)
+    summaries: Mapping[str, Summary]
 
     @property
     def anchor(self) -> str:
