@@ -614,11 +614,11 @@ def write_results(
 
 def write_scorecard(papers: list, results_root: Path, config: Config, scale: str = "paper") -> Card:
     """The scorecard of papers whose results are there, with its picture."""
-    from refashion.report.figures import scorecard as picture
+    from refashion.report.figures import verdicts as picture
 
     grades = {p.key: grade_paper(p, results_root, config.margins) for p in papers}
     card = Card(scale, grades, dict.fromkeys(grades, config.seeds))
     write_record(card.as_json(), results_root / "scorecard.json")
     stem = results_root / "figures" / "scorecard"
-    picture.draw(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
+    picture.draw_scorecard(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
     return card

@@ -447,7 +447,7 @@ def test_report_does_not_need_torch():
     code = (
         "import sys; from refashion.judging import numbers; "
         "from refashion.report import page; "
-        "from refashion.report.figures import kinds, readings, scorecard, verdicts; "
+        "from refashion.report.figures import kinds, readings, verdicts; "
         "assert 'torch' not in sys.modules"
     )
     workflow = Path(evidence.__file__).parents[2]

@@ -61,7 +61,7 @@ READERS = {
     "summarise": summarise,
     "claims": lambda root: verdicts.evaluate(PAPER, read_runs(PAPER, root, [0, 1]), {}),
     "diagnose": lambda root: diagnosis.load_runs(PAPER, root, [0, 1]),
-    "figure": lambda root: kinds.KINDS[DRAWN.kind](PAPER, DRAWN, root, [0, 1]),
+    "figure": lambda root: kinds.make(PAPER, DRAWN, root, [0, 1]),
     "reference": lambda root: write_reference(
         PAPER, root, [0, 1], synthetic.MADE, Kept(root / "kept", PAPER.key)
     ),

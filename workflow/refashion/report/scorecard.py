@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anybadge  # pyright: ignore[reportMissingTypeStubs]
 
 from refashion.errors import UserError
 from refashion.judging.claims import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
-from refashion.text import NONE, count, listed
+from refashion.report.table import Cell, Column, Group, Panel, Table, alone, markdown
+from refashion.text import NONE, capital, count, listed
 
 if TYPE_CHECKING:
     from refashion.judging.scorecard import Card, Counts
-
-V = TypeVar("V")
 
 MARKERS = ("<!-- scorecard -->", "<!-- end of scorecard -->")
 BADGE_COLOR = "#14507f"
@@ -53,47 +51,43 @@ def in_short(counts: Counts) -> str:
     return " · ".join([*parts, count(counts.findings, "finding")])
 
 
-@dataclass(frozen=True)
-class CardLine:
-    """A paper's line in the table of the scorecard: counts by verdict, in the verdicts' order."""
-
-    paper: str
-    seeds: str
-    numbers: list[str]
-    claims: list[str]
-    findings: str
-
-
-def lines(card: Card) -> list[CardLine]:
-    """A line a paper and, of several, one for all.
+def tabulate(card: Card) -> Table:
+    """All verdicts, counted by paper, and of several papers in all.
 
     A count of 0 is a dash, so that what is there stands out, and so are the seeds of all papers
     where they are not the same.
     """
-    counted = [(key, card.seeds[key], counts) for key, counts in card.papers.items()]
-    if len(counted) > 1:
-        seeds = [tuple(of) for of in card.seeds.values()]
-        counted.append(("all", seeds[0] if len(set(seeds)) == 1 else (), card.all))
-    return [
-        CardLine(
-            key,
-            listed(seeds) or NONE,
-            _cells(of.numbers, {v: f"{n} within the margin" for v, n in of.within_margin.items()}),
-            _cells(
-                of.claims, {ClaimVerdict.UNDECIDED: f"{of.undecided_in_favour} hold in every run"}
-            ),
-            str(of.findings or NONE),
-        )
-        for key, seeds, of in counted
+    papers, seeds = card.papers, dict(card.seeds)
+    names = [Cell(key, link=key) for key in papers]
+    found = [Cell(str(of.findings or NONE), link=f"{key}-findings") for key, of in papers.items()]
+    if len(papers) > 1:
+        papers["all"] = card.all
+        alike = all(list(of) == list(card.seeds[names[0].text]) for of in card.seeds.values())
+        seeds["all"] = card.seeds[names[0].text] if alike else ()
+        names.append(Cell("All", total=True))
+        found.append(Cell(str(card.all.findings or NONE)))
+    of_seeds = [listed(seeds[key]) or NONE for key in papers]
+    numbers = [_column(verdict, papers.values()) for verdict in NumberVerdict]
+    claims = [_column(verdict, papers.values()) for verdict in ClaimVerdict]
+    groups = [
+        *alone(Column("Paper", names, "code"), Column("Seeds", of_seeds)),
+        Group(numbers, "Published numbers"),
+        Group(claims, "Claims"),
+        *alone(Column("Findings", found, "number")),
     ]
+    return Table("verdicts", [Panel(groups)])
 
 
-def _cells(counts: Mapping[V, int], of_them: Mapping[V, str]) -> list[str]:
-    """The counts, and behind some of them what part of it says more."""
-    return [
-        f"{number} ({of_them[verdict]})" if number and verdict in of_them else str(number or NONE)
-        for verdict, number in counts.items()
-    ]
+def _column(verdict: str, papers: Iterable[Counts]) -> Column:
+    """The counts of a verdict, and behind some of them what part of it says more."""
+    cells: list[str] = []
+    for of in papers:
+        counts: Mapping[str, int] = {**of.numbers, **of.claims}
+        number = counts[verdict]
+        more = {str(v): f" ({near} within the margin)" for v, near in of.within_margin.items()}
+        more[ClaimVerdict.UNDECIDED] = f" ({of.undecided_in_favour} hold in every run)"
+        cells.append(f"{number}{more.get(verdict, '')}" if number else NONE)
+    return Column(capital(verdict), cells, "number")
 
 
 # ---- in the README ------------------------------------------------------------------------------
@@ -114,17 +108,11 @@ def in_readme(readme: str, card: Card, picture: str) -> str:
     _, last, after = rest.partition(MARKERS[1])
     if not (first and last) or MARKERS[0] in rest:
         raise UserError(f"README.md: needs a line {MARKERS[0]} and below it one {MARKERS[1]}")
-    said = "\n".join([f"![{in_short(card.all)}]({picture})", "", *_markdown(card)])
-    return f"{before}{first}\n{said}\n{last}{after}"
-
-
-def _markdown(card: Card) -> Iterable[str]:
-    counted = card.all
-    columns = ["seeds", *(f"numbers: {verdict}" for verdict in counted.numbers)]
-    columns += [*(f"claims: {verdict}" for verdict in counted.claims), "findings"]
-    yield f"| | {' | '.join(columns)} |"
-    yield f"|---|---|{'---:|' * (len(columns) - 1)}"
-    for line in lines(card):
-        name = "**all**" if line.paper == "all" else f"`{line.paper}`"
-        cells = [line.seeds, *line.numbers, *line.claims, line.findings]
-        yield f"| {name} | {' | '.join(cells)} |"
+    titles = ["", "seeds", *(f"numbers: {verdict}" for verdict in NumberVerdict)]
+    titles += [*(f"claims: {verdict}" for verdict in ClaimVerdict), "findings"]
+    lines = [
+        ["**all**" if paper.total else f"`{paper.text}`", *(cell.text for cell in cells)]
+        for paper, *cells in tabulate(card).panels[0].lines
+    ]
+    said = [f"![{in_short(card.all)}]({picture})", "", *markdown(titles, lines, len(titles) - 2)]
+    return "\n".join([before + first, *said, last + after])
