@@ -75,13 +75,14 @@ def export_encoder(arguments: argparse.Namespace) -> None:
 
 def summarise(arguments: argparse.Namespace) -> None:
     from refashion.paper import papers
+    from refashion.results.files import write_record
     from refashion.results.run import Metrics
     from refashion.results.summary import summarise
 
     row = papers.load_paper(arguments.paper).row(arguments.row)
     files = zip(arguments.seeds, arguments.metrics, strict=True)
     runs = [Metrics.read(file, row, seed) for seed, file in files]
-    summarise(row, runs).write(arguments.out)
+    write_record(summarise(row, runs), arguments.out, indent=2)
 
 
 def levels(arguments: argparse.Namespace) -> None:

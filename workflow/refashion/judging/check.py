@@ -19,7 +19,7 @@ from refashion.judging.drift import (
 from refashion.judging.scorecard import Grade, grade_paper
 from refashion.results.files import read_record
 from refashion.results.paths import METRICS, OUTPUTS, Kept, run_folder
-from refashion.results.reference import WAY_OUT, Environment, kept_metrics
+from refashion.results.reference import WAY_OUT, Environment
 from refashion.results.run import Metrics
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ def _compare_runs(
             continue
         row = here[name]
         for seed in config.seeds:
-            was = kept_metrics(run_folder(reference, row, seed) / METRICS)
+            kept_file = run_folder(reference, row, seed) / METRICS
+            # Whatever the settings of its row are by now.
+            was = read_record(Metrics, kept_file, WAY_OUT, WAY_OUT)
             now = Metrics.read(run_folder(results_root, row, seed) / METRICS, row, seed)
             lines, differs = compare_run(was, now, config.tolerance)
             compared += lines
@@ -141,7 +143,7 @@ def load_environments(reference: Path, config: Config) -> dict[str, Environment]
     for key in config.papers:
         file = Kept(reference, key).environment
         try:
-            environment = Environment.read(file)
+            environment = read_record(Environment, file, WAY_OUT, WAY_OUT)
         except UserError as error:
             problems.append(str(error))
             continue
