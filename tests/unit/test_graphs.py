@@ -55,7 +55,7 @@ def _start(row):
     split = Split.of(pixels, np.arange(COUNT, dtype=np.uint8) % 10, "cpu")
     model = networks.build(row.network, SEED).train()
     spec = row.spec.model_copy(update={"batch_size": BATCH})
-    return Training.of(model, {"train": split}, spec, SEED)
+    return Training(model, {"train": split}, spec, SEED)
 
 
 @pytest.mark.parametrize("name", ["t9-base", "t9-n2_128-sgd-m09", "t4-arch2-linear"])

@@ -76,29 +76,19 @@ def _warm_up(step: Step, batches: Iterable[Tensor]) -> None:
 @contextmanager
 def _taken_back(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
     """Take back what is trained within, in place, as the graphs know the addresses."""
-    weights = [*model.parameters(), *model.buffers()]
-    weights_before = [tensor.detach().clone() for tensor in weights]
-    state_before = {at: tensor.clone() for at, tensor in _state(optimizer)}
+
+    def tensors() -> list[Tensor]:
+        remembered = [value for state in optimizer.state.values() for value in state.values()]
+        held = (value for value in remembered if isinstance(value, Tensor))
+        return [*model.parameters(), *model.buffers(), *held]
+
+    before = {id(tensor): tensor.detach().clone() for tensor in tensors()}
     random_before = torch.cuda.get_rng_state()
     try:
         yield
     finally:
         with torch.no_grad():
-            for tensor, before in zip(weights, weights_before, strict=True):
-                tensor.copy_(before)
-            for at, tensor in _state(optimizer):
-                if at in state_before:
-                    tensor.copy_(state_before[at])
-                else:
-                    tensor.zero_()
+            for tensor in tensors():
+                # What the optimizer did not yet remember begins at zero.
+                tensor.copy_(before.get(id(tensor), torch.zeros_like(tensor)))
         torch.cuda.set_rng_state(random_before)
-
-
-def _state(optimizer: torch.optim.Optimizer) -> list[tuple[tuple[int, str], Tensor]]:
-    """((which parameter, name), tensor) of everything the optimizer remembers."""
-    return [
-        ((index, name), value)
-        for index, state in enumerate(optimizer.state.values())
-        for name, value in state.items()
-        if isinstance(value, Tensor)
-    ]
