@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -46,7 +46,7 @@ class Environment(Provenance):
     diverged: int
 
     @classmethod
-    def of(cls, made: Provenance, summaries: Sequence[Summary]) -> Environment:
+    def of(cls, made: Provenance, summaries: Collection[Summary]) -> Environment:
         """That of the runs in these summaries, kept by a run that was made so."""
         return cls(
             **made.model_dump(),
@@ -133,4 +133,4 @@ def write_reference(
         writer = csv.DictWriter(file, REFERENCE_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(reference_table(paper, summaries))
-    write_record(Environment.of(made, list(summaries.values())), kept.environment, indent=2)
+    write_record(Environment.of(made, summaries.values()), kept.environment, indent=2)

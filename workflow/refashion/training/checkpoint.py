@@ -59,7 +59,7 @@ def resume(
     parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-        if json.loads(metadata["identity"]) != json.loads(json.dumps(identity)):
+        if json.loads(metadata["identity"]) != identity:
             log(f"{path}: of another training (settings, code or torch changed): starting afresh")
             return Progress(training.spec)
         for at in file.keys():  # noqa: SIM118
@@ -70,10 +70,9 @@ def resume(
     torch.set_rng_state(parts["random"]["cpu"])
     if identity["device"] == "cuda":
         torch.cuda.set_rng_state(parts["random"]["cuda"])
-    snapshots = {
-        epoch: parts["snapshots"][str(epoch)] for epoch in sorted(map(int, parts["snapshots"]))
-    }
-    progress = Progress(training.spec, json.loads(metadata["history"]), parts["kept"], snapshots)
+    taken = sorted((int(epoch), images) for epoch, images in parts["snapshots"].items())
+    history = json.loads(metadata["history"])
+    progress = Progress(training.spec, history, parts["kept"], dict(taken))
     log(f"going on after epoch {progress.epochs}")
     return progress
 
