@@ -93,8 +93,8 @@ def _reuse_encoder(model: Model, reused: Encoder, job: Job) -> None:
         model.encoder.load_state_dict(load_file(job.encoder))
     except (OSError, RuntimeError) as error:
         raise UserError(f"{job.encoder}: not an encoder for {row}: {error}") from error
-    if reused.frozen:
-        model.freeze_encoder()
+    # A frozen encoder's dropout stays active in training.
+    model.encoder.requires_grad_(not reused.frozen)
 
 
 def code_sha256() -> str:

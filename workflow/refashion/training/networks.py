@@ -1,9 +1,8 @@
 """Layer tables made into torch modules, with fast layers where plain ones are slow on a CPU.
 
 ``build(network, seed)`` gives the network that trains. ``build(network, seed, plain=True)`` gives
-the same network of stock torch operations, with the same parameter names and, for the same seed,
-the same initial weights and the same dropout masks: it is the reference that the fast one is
-tested against.
+the same of stock torch operations, with the same parameter names, initial weights and dropout
+masks: it is the reference that the fast one is tested against.
 """
 
 from __future__ import annotations
@@ -149,8 +148,7 @@ class ReluDropout(nn.Module):
 
     Args:
         p: dropout probability, 0 <= p < 1.
-        masks: the network's source of random bits.
-        layer: number of the layer in its network, for the masks.
+        masks, layer: the network's random bits, and which of its layers draws.
         pool: the max-pooling that follows, if any.
         plain: use stock torch operations (with the same masks).
     """
@@ -272,28 +270,16 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.head, self.masks, self.task = encoder, head, masks, task
-        self.encoder_frozen = False
-
-    def freeze_encoder(self) -> None:
-        """Leave the encoder's weights as they are; its dropout stays active in training."""
-        self.encoder.requires_grad_(False)
-        self.encoder_frozen = True
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.encoder_frozen):
-            code = self.encoder(x)
-        return self.head(code)
+        return self.head(self.encoder(x))
 
 
 def build(network: table.Network, seed: int, plain: bool = False) -> Model:
     """The torch model of a layer table, initialised by torch's defaults under ``seed``.
 
-    Args:
-        network: the encoder's and the head's layers.
-        seed: of the initial weights and of the dropout masks.
-        plain: stock torch operations only, the reference for tests.
-
-    Row i of the encoder's table is ``encoder.i``, so weights are named ``encoder.0.0.weight``.
+    The seed is that of the dropout masks too; ``plain`` takes stock torch operations only. Row i of
+    the encoder's table is ``encoder.i``, so weights are named ``encoder.0.0.weight``.
     """
     torch.manual_seed(seed)
     masks, split = Masks(seed), len(network.encoder)
