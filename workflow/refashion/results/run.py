@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]
@@ -24,6 +24,8 @@ from refashion.results.paths import HISTORY, METRICS, OUTPUTS, run_folder
 
 if TYPE_CHECKING:
     from refashion.paper.papers import Paper
+
+T = TypeVar("T")
 
 MISSING = "train the row first"
 BROKEN = "remove it and train the row again"
@@ -54,10 +56,7 @@ Count = Annotated[int, Field(ge=0)]
 # Every metric of an epoch by name, and its number as ``epoch``: losses as they are, accuracies as
 # shares. Nothing, if no epoch was completed.
 Epoch = dict[str, Number]
-TenByTen = Annotated[
-    Many[Annotated[Many[Count], Field(min_length=10, max_length=10)]],
-    Field(min_length=10, max_length=10),
-]
+Ten = Annotated[tuple[T, ...], Strict(False), Field(min_length=10, max_length=10)]
 
 
 class Best(Record):
@@ -102,7 +101,7 @@ class Metrics(OfRow, serialize_by_alias=True):
     lowest: Epoch
     """Of the lowest validation loss."""
     best: dict[str, Best]
-    confusion: TenByTen | None
+    confusion: Ten[Ten[Count]] | None
     """True classes down, predicted across."""
     seconds: float
     device_name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -130,7 +131,7 @@ def describe_outputs(
 def _mean(chunks: Iterable[Tensor]) -> Tensor:
     """Over images, which are the first axis."""
     totals, counts = zip(*((chunk.sum(0), len(chunk)) for chunk in chunks), strict=True)
-    return sum(totals[1:], totals[0]) / sum(counts)
+    return reduce(torch.add, totals) / sum(counts)
 
 
 def example_indices(labels: Tensor, each: int) -> Tensor:

@@ -167,7 +167,7 @@ class ReluDropout(nn.Module):
     @property
     def dropping(self) -> bool:
         """Whether any unit is dropped now."""
-        return self.training and self.threshold > 0
+        return self.training and bool(self.threshold)
 
     def pools_evenly(self, *size: int) -> bool:
         """Whether 2 × 2 windows follow that cover a map of this (height, width)."""
