@@ -195,7 +195,7 @@ class ReluDropout(nn.Module):
 
     def _mask(self, x: Tensor) -> Tensor:
         """What each unit is multiplied by: 0, or the scale."""
-        # The place of the channels in memory, where the bits are drawn in order.
+        # Channels last, as bits are drawn in the order of memory.
         x = x.movedim(1, -1)
         kept = self.masks.bits(self.layer, x.numel()) >= self.threshold
         return torch.from_numpy(kept * self.scale).view(x.shape).movedim(-1, 1)

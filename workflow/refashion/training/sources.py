@@ -78,9 +78,7 @@ def fetch(
     Args:
         sources: names out of :data:`SOURCES`, in the order in which to try them.
         folder: where the source ``folder`` looks; None if the user named none.
-        out: safetensors file to write: train_images uint8 [60000, 28, 28], train_labels uint8
-            [60000], test_images uint8 [10000, 28, 28], test_labels uint8 [10000]. Beside it,
-            with the suffix .sha256, goes its checksum.
+        out: file to write, as by :func:`dataset.write`: 60,000 and 10,000 images.
         log: is called with a line for each source tried.
 
     Raises:
