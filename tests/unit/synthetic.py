@@ -587,7 +587,8 @@ def write_results(
             )
             for seed in seeds
         ]
-        summarised(paper, files).write(results_root / paper.key / row.id / "summary.json")
+        summary = summarised(paper, files)
+        write_record(summary, results_root / paper.key / row.id / "summary.json", indent=2)
     write_diagnosis(paper, results_root, seeds)
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)

@@ -172,7 +172,7 @@ def summarise(
 
     of = paper.row(row)
     runs = [Metrics.read(file, of, seed) for seed, file in zip(seeds, metrics, strict=True)]
-    summarise(of, runs).write(out)
+    write_record(summarise(of, runs), out, indent=2)
 
 
 @app.command

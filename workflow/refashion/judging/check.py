@@ -12,7 +12,7 @@ from refashion.judging.drift import Deviation, Drift, Kind, compare_run, compare
 from refashion.judging.scorecard import Grade, grade_paper
 from refashion.results.files import read_record
 from refashion.results.paths import METRICS, OUTPUTS, Kept, run_folder
-from refashion.results.reference import WAY_OUT, Environment, kept_metrics
+from refashion.results.reference import WAY_OUT, Environment
 from refashion.results.run import Metrics
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ def _compare_runs(
             drift.append(Drift(name, None, "row", was, now))
             continue
         for seed in config.seeds:
-            before = kept_metrics(run_folder(reference, here[name], seed) / METRICS)
+            kept_file = run_folder(reference, here[name], seed) / METRICS
+            # Whatever the settings of its row are by now.
+            before = read_record(Metrics, kept_file, WAY_OUT, WAY_OUT)
             file = run_folder(results_root, here[name], seed) / METRICS
             after = Metrics.read(file, here[name], seed)
             lines, differs = compare_run(before, after, config.tolerance)
@@ -131,7 +133,7 @@ def load_environments(reference: Path, config: Config) -> dict[str, Environment]
     for key in config.papers:
         file = Kept(reference, key).environment
         try:
-            environment = Environment.read(file)
+            environment = read_record(Environment, file, WAY_OUT, WAY_OUT)
         except UserError as error:
             problems.append(str(error))
             continue

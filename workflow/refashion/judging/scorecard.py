@@ -205,7 +205,8 @@ class Card:
         seeds: dict[str, Sequence[int]] = {}
         for kept in Kept.graded(folder):
             grades[kept.paper] = read_record(Grade, kept.verdicts, WAY_OUT)
-            seeds[kept.paper] = Environment.read(kept.environment).seeds
+            made = read_record(Environment, kept.environment, WAY_OUT, WAY_OUT)
+            seeds[kept.paper] = made.seeds
         if not grades:
             raise UserError(f"{folder}: no paper's verdicts.json there; {WAY_OUT}")
         return cls(folder.name, grades, seeds)

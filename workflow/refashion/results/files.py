@@ -10,7 +10,6 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from refashion.errors import UserError
-from refashion.paper.record import Record
 
 T = TypeVar("T")
 
@@ -18,10 +17,7 @@ T = TypeVar("T")
 def read_json(file: Path | str, if_missing: str, if_broken: str = "remove it") -> Any:
     """What is in a JSON file.
 
-    Args:
-        file: its path.
-        if_missing: the way out where there is none: ``train the row first``.
-        if_broken: the way out where it is not JSON.
+    Each of the other two is a way out, such as ``train the row first``.
 
     Raises:
         UserError: it is not there, or not JSON.
@@ -62,14 +58,3 @@ def write_record(record: Any, file: Path, indent: int | None = None) -> None:
     """Write a record, or several, as JSON."""
     plain = to_jsonable_python(record)
     file.write_text(json.dumps(plain, indent=indent) + "\n", encoding="utf-8")
-
-
-def check_belongs(record: Record, file: Path, wanted: dict[str, Any], if_not: str) -> None:
-    """A record has the values that it is asked for with.
-
-    Raises:
-        UserError: it has another; it names both.
-    """
-    for key, value in wanted.items():
-        if (found := getattr(record, key)) != value:
-            raise UserError(f"{file}: {key}: {found}, and {value} is asked for; {if_not}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,10 +14,10 @@ import numpy as np
 
 from refashion.paper.metric import AT
 from refashion.paper.record import Many
-from refashion.results.files import as_record, read_json
+from refashion.results.files import write_record
 from refashion.results.paths import HISTORY, METRICS, Kept, run_folder
 from refashion.results.provenance import Provenance
-from refashion.results.run import Metrics, Run
+from refashion.results.run import Run
 from refashion.results.summary import Summary, distinct, load_summaries
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Environment(Provenance):
     diverged: int
 
     @classmethod
-    def of(cls, made: Provenance, summaries: Sequence[Summary]) -> Environment:
+    def of(cls, made: Provenance, summaries: Collection[Summary]) -> Environment:
         """That of the runs in these summaries, kept by a run that was made so."""
         return cls(
             **made.model_dump(),
@@ -59,24 +59,6 @@ class Environment(Provenance):
             training_seconds=round(sum(sum(summary.seconds) for summary in summaries)),
             diverged=sum(summary.diverged for summary in summaries),
         )
-
-    @classmethod
-    def read(cls, file: Path) -> Environment:
-        """What is kept.
-
-        Raises:
-            UserError: nothing is, or something else.
-        """
-        return as_record(cls, read_json(file, WAY_OUT), file, WAY_OUT)
-
-
-def kept_metrics(file: Path) -> Metrics:
-    """A kept run's metrics, whatever the settings of its row are by now.
-
-    Raises:
-        UserError: it is not there, or of another form.
-    """
-    return as_record(Metrics, read_json(file, WAY_OUT), file, WAY_OUT)
 
 
 def _distinct(each: Iterable[Iterable[T]]) -> tuple[T, ...]:
@@ -106,24 +88,20 @@ def reference_table(paper: Paper, summaries: Mapping[str, Summary]) -> list[dict
     return lines
 
 
-def _printed(paper: Paper) -> dict[tuple[str, str, str], list[float]]:
-    """(row id, metric, at) to the distinct numbers that the paper prints for it."""
-    printed: dict[tuple[str, str, str], dict[float, None]] = {}
-    for row, metric, at, number in _every_printed(paper):
-        printed.setdefault((paper.row(row).id, metric, at), {})[number] = None
-    return {what: list(numbers) for what, numbers in printed.items()}
-
-
-def _every_printed(paper: Paper) -> Iterator[tuple[str, str, str, float]]:
+def _printed(paper: Paper) -> dict[tuple[str, str, str], dict[float, None]]:
+    """(row id, metric, at) to the distinct numbers that the paper prints for it, as keys."""
+    printed: dict[tuple[str, str, str], dict[float, None]] = defaultdict(dict)
     for table in paper.tables:
         for line in table.lines:
             for key, number in line.published.items():
                 metric = table.metrics[key]
                 share = round(number / 100, 6) if metric.unit == "percent" else float(number)
-                yield line.row, metric.metric, metric.at, share
+                printed[paper.row(line.row).id, metric.metric, metric.at][share] = None
     for matrix in paper.confusion_matrices:
         counts = np.array(matrix.published)
-        yield matrix.row, "val_accuracy", "kept", float(np.trace(counts) / counts.sum())
+        accuracy = float(np.trace(counts) / counts.sum())
+        printed[paper.row(matrix.row).id, "val_accuracy", "kept"][accuracy] = None
+    return printed
 
 
 def write_reference(
@@ -155,5 +133,4 @@ def write_reference(
         writer = csv.DictWriter(file, REFERENCE_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(reference_table(paper, summaries))
-    environment = Environment.of(made, list(summaries.values())).model_dump()
-    kept.environment.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
+    write_record(Environment.of(made, summaries.values()), kept.environment, indent=2)
