@@ -20,7 +20,7 @@ from refashion.errors import UserError
 from refashion.paper.claims import Claim, check_claims
 from refashion.paper.config import CONFIG_FILE, Config
 from refashion.paper.figures import Figure, check_figures
-from refashion.paper.problems import Key, Problems, explain, show, unknown
+from refashion.paper.problems import Key, Problems, explain, inside, show, unknown
 from refashion.paper.record import Many, Record, Text, Url, allowed
 from refashion.paper.rows import (
     Defaults,
@@ -42,7 +42,7 @@ from refashion.paper.tables import (
     check_confusion_matrices,
     check_tables,
 )
-from refashion.paper.yaml_file import as_list, line_of, read_yaml
+from refashion.paper.yaml_file import line_of, read_yaml
 
 PAPERS_FOLDER = Path("workflow/papers")
 
@@ -195,7 +195,7 @@ class _Sound:
         """By index the entries of a section."""
         return {
             index: model.model_validate(entry)
-            for index, entry in enumerate(as_list(self.data.get(section)))
+            for index, entry in enumerate(inside(self.data.get(section)).values())
             if (section, index) not in self.broken
         }
 

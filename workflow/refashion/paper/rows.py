@@ -11,7 +11,7 @@ from pydantic import Field
 
 from refashion.paper.architectures import ARCHITECTURES
 from refashion.paper.layers import Layer, Network, ShapeError
-from refashion.paper.problems import Problems, show, unknown
+from refashion.paper.problems import Problems, inside, show, unknown
 from refashion.paper.record import Distinct, Id, Text
 from refashion.paper.sheet import Sheet
 from refashion.paper.spec import (
@@ -29,7 +29,6 @@ from refashion.paper.spec import (
     canonical,
     target_name,
 )
-from refashion.paper.yaml_file import as_list, as_mapping
 
 
 class Defaults(Settings):
@@ -165,8 +164,8 @@ def check_names(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
     """Every id and alias, also of rows that are wrong otherwise, with its row's index."""
     names: dict[str, int] = {}
     targets: dict[str, tuple[str, str]] = {}
-    for index, entry in enumerate(map(as_mapping, as_list(data.get("rows")))):
-        aliases = enumerate(as_list(entry.get("aliases")))
+    for index, entry in enumerate(map(inside, inside(data.get("rows")).values())):
+        aliases = inside(entry.get("aliases")).items()
         places = [("id", entry.get("id")), *((f"aliases[{i}]", alias) for i, alias in aliases)]
         for key, name in places:
             if not isinstance(name, str):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from refashion.paper.across import AcrossFile
 from refashion.paper.config import Config
 from refashion.paper.papers import PaperFile
-from refashion.paper.yaml_file import as_list, as_mapping
+from refashion.paper.problems import inside
 
 FILES: dict[str, type[BaseModel]] = {"paper": PaperFile, "config": Config, "across": AcrossFile}
 
@@ -27,10 +27,10 @@ def write_schemas(folder: Path) -> None:
 def _for_editors(node: Any) -> Any:
     """A schema without the defaults of keys that a paper's defaults stand for."""
     if isinstance(node, list):
-        return [_for_editors(each) for each in as_list(node)]
+        return [_for_editors(each) for each in inside(node).values()]
     if not isinstance(node, dict):
         return node
-    node = as_mapping(node)
+    node = inside(node)
     if "properties" in node:  # the names there are keys of the file, whatever they are
         named = {key: _for_editors(value) for key, value in node["properties"].items()}
         rest = {key: value for key, value in node.items() if key != "properties"}
