@@ -21,7 +21,8 @@ Key = str | int
 Node = Mapping[str, Any]
 # (key, what is wrong and what is allowed), the key from where the check stands.
 Misfits = Iterator[tuple[str, str]]
-K, P = TypeVar("K", bound=Hashable), TypeVar("P")
+K = TypeVar("K", bound=Hashable)
+P = TypeVar("P")
 
 
 class Problems:
@@ -51,13 +52,13 @@ def under(at: str, misfits: Misfits) -> Misfits:
         yield f"{at}.{key}", text
 
 
-def repeated(items: Iterable[tuple[K, P]]) -> Iterator[tuple[P, P]]:
-    """Of (key, place) the places whose key stands at another before, each with that one."""
+def repeated(items: Iterable[tuple[K, P]]) -> Iterator[tuple[K, P, P]]:
+    """Of (key, place) those whose key stands at another place before, each with that one."""
     first: dict[K, P] = {}
     for key, place in items:
         other = first.setdefault(key, place)
         if other != place:
-            yield place, other
+            yield key, place, other
 
 
 def show(value: Any) -> str:
@@ -96,7 +97,8 @@ def explain(
     """
     found: dict[tuple[Key, ...], str] = {}
     for each in error.errors(include_url=False):
-        if each["type"] == "too_short" and len(each["input"]) >= each["ctx"]["min_length"]:
+        limits = each.get("ctx", {})
+        if each["type"] == "too_short" and len(each["input"]) >= limits["min_length"]:
             continue  # pydantic counts the entries that are right
         path, node, parent = _place(_schema(model), data, each)
         if path not in found:  # each side of an alternative has an error of its own
@@ -127,11 +129,12 @@ def _place(root: Node, data: Any, error: ErrorDetails) -> tuple[tuple[Key, ...],
         if key not in inside(data) and not is_missing:
             continue
         parent, data = node, inside(data).get(key)
+        other: Node = node.get("additionalProperties") or {}
         if isinstance(key, int):
-            sides = (node, *node.get("anyOf", ()))
-            node = next((side["items"] for side in sides if "items" in side), {})
+            sides: list[Node] = [node, *node.get("anyOf", ())]
+            node = next((side["items"] for side in sides if "items" in side), other)
         else:
-            node = node.get("properties", {}).get(key, node.get("additionalProperties") or {})
+            node = node.get("properties", {}).get(key, other)
         node = _chosen(root, node, data)
         path.append(key)
     return tuple(path), node, parent
