@@ -10,7 +10,7 @@ from refashion.paper.metric import Series, series_lacking
 from refashion.paper.problems import Misfits, show
 from refashion.paper.record import Id, Record, SomeDistinct, Text
 from refashion.paper.sheet import Sheet
-from refashion.paper.spec import Row
+from refashion.paper.spec import Row, Task
 
 Kind = Literal[
     "curves",
@@ -44,11 +44,12 @@ class Figure(Record):
 
     def misfits(self, sheet: Sheet) -> Misfits:
         """A key or a row is not for this kind of figure."""
-        if "metric" in KEYS[self.kind] and self.metric is None:
+        _, takes = KINDS[self.kind]
+        if "metric" in takes and self.metric is None:
             yield "metric", f"is missing; {self.kind} need one of loss, accuracy"
         for key in ("metric", "series", "scale", "normalised"):
-            if key in self.model_fields_set and key not in KEYS[self.kind]:
-                kinds = ", ".join(kind for kind, keys in KEYS.items() if key in keys)
+            if key in self.model_fields_set and key not in takes:
+                kinds = ", ".join(kind for kind, (_, keys) in KINDS.items() if key in keys)
                 value = self.model_dump(mode="json")[key]
                 yield key, f"{show(value)} on {self.kind}; allowed: on {kinds}"
         for index, name in enumerate(self.rows):
@@ -56,9 +57,10 @@ class Figure(Record):
 
     def _lacking(self, sheet: Sheet, row: Row) -> Iterator[str]:
         """Why a figure cannot show a row, if so."""
-        needed = "classification" if self.metric == "accuracy" else TASKS.get(self.kind, row.task)
-        if needed != row.task:
-            what = f"{self.metric} {self.kind}" if "metric" in KEYS[self.kind] else self.kind
+        task, takes = KINDS[self.kind]
+        needed = "classification" if self.metric == "accuracy" else task
+        if needed not in (None, row.task):
+            what = f"{self.metric} {self.kind}" if "metric" in takes else self.kind
             yield f"is a {row.task}; allowed for {what}: a {needed}"
         if "series" in self.model_fields_set:
             for series in self.series:
@@ -70,20 +72,13 @@ class Figure(Record):
             yield "has no published matrix; allowed: a row of confusion_matrices"
 
 
-# The keys that a kind of figure takes besides id, label, caption, rows and shows.
-KEYS: Mapping[Kind, tuple[str, ...]] = {
-    "curves": ("metric", "series", "scale"),
-    "bars": ("metric", "series"),
-    "confusion": ("normalised",),
-    "confusion_difference": (),
-    "reconstructions": (),
-    "snapshots": (),
-    "examples": (),
-}
-TASKS = {
-    "confusion": "classification",
-    "confusion_difference": "classification",
-    "examples": "classification",
-    "reconstructions": "reconstruction",
-    "snapshots": "reconstruction",
+# Of which rows a kind of figure is, and its keys besides id, label, caption, rows and shows.
+KINDS: Mapping[Kind, tuple[Task | None, tuple[str, ...]]] = {
+    "curves": (None, ("metric", "series", "scale")),
+    "bars": (None, ("metric", "series")),
+    "confusion": ("classification", ("normalised",)),
+    "confusion_difference": ("classification", ()),
+    "reconstructions": ("reconstruction", ()),
+    "snapshots": ("reconstruction", ()),
+    "examples": ("classification", ()),
 }

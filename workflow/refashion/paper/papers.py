@@ -306,25 +306,14 @@ def load_papers(config: Config, root: Path) -> list[Paper]:
             papers.append(load_paper(_relative(folder / f"{key}.yaml")))
         except UserError as error:
             problems.append(str(error))
-    problems += _shared_targets(papers)
+    rows = [row for paper in papers for row in (*paper.rows, *paper.study_rows)]
+    targets = ((name, row) for row in rows for name in (row.name, *row.alias_names))
+    for name, row, other in repeated(targets):
+        said = f"{row.id!r} gives the target {name}, which a row of {other.file} has already"
+        problems.append(f"{row.file}: rows: {said}")
     if problems:
         raise UserError("\n".join(problems))
     return papers
-
-
-def _shared_targets(papers: list[Paper]) -> list[str]:
-    """Targets that rows of two papers would have."""
-    problems: list[str] = []
-    targets: dict[str, Row] = {}
-    for row in (row for paper in papers for row in (*paper.rows, *paper.study_rows)):
-        for name in (row.name, *row.alias_names):
-            other = targets.setdefault(name, row)
-            if other.paper != row.paper:
-                problems.append(
-                    f"{row.file}: rows: {row.id!r} gives the target {name}, "
-                    f"which a row of {other.file} has already"
-                )
-    return problems
 
 
 def _relative(path: Path) -> Path:

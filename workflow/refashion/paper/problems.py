@@ -146,7 +146,9 @@ def _chosen(root: Node, node: Node, data: Any) -> Node:
         rest = {key: value for key, value in node.items() if key != "$ref"}
         node = root["$defs"][node["$ref"].rpartition("/")[2]] | rest
     if "discriminator" in node:
-        return _side(root, node["discriminator"], data)
+        choice = node["discriminator"]
+        side = choice["mapping"].get(str(inside(data).get(choice["propertyName"])))
+        return _chosen(root, {"$ref": side}, data) if side else {"type": "object"}
     if "anyOf" not in node:
         return node
     sides = [_chosen(root, side, data) for side in node["anyOf"]]
@@ -154,25 +156,17 @@ def _chosen(root: Node, node: Node, data: Any) -> Node:
     return records[0] if records and isinstance(data, Mapping) else {**node, "anyOf": sides}
 
 
-def _side(root: Node, choice: Node, data: Any) -> Node:
-    """The record that a key of ``data`` chooses; one that has this key alone if it chooses none."""
-    tag, sides = choice["propertyName"], choice["mapping"]
-    chosen = inside(data).get(tag)
-    if isinstance(chosen, str) and chosen in sides:
-        return _chosen(root, {"$ref": sides[chosen]}, data)
-    return {"type": "object", "properties": {tag: {}}, "required": [tag]}
-
-
 def _explain(error: ErrorDetails, node: Node, parent: Node) -> str:
     """What is wrong and what is allowed, from the schema there and that of what it stands in."""
     kind, value, said = error["type"], error["input"], error.get("ctx", {})
+    tag = said.get("discriminator", "").strip("'")
     if kind == "extra_forbidden":
         return unknown(error["loc"][-1], parent["properties"], "key here")
     if kind == "union_tag_invalid":
         tags = said["expected_tags"].replace("'", "").split(", ")
-        return unknown(said["tag"], tags, said["discriminator"].strip("'"))
+        return unknown(said["tag"], tags, tag)
     if kind in ("missing", "union_tag_not_found"):
-        return f"is missing; needed here: {', '.join(parent['required'])}"
+        return f"is missing; needed here: {tag or ', '.join(parent['required'])}"
     if kind == "too_short" and not value:
         return f"{show(value)} is empty; at least one entry is needed"
     if kind == "twice":

@@ -99,7 +99,7 @@ class Encoder(Record):
 
 
 class Entry(Settings):
-    """A row of a file, one training; what several tables print is one row with aliases."""
+    """A row of the file, one training; what several tables print is one row with aliases."""
 
     id: Id
     architecture: Text
