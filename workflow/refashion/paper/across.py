@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from refashion.paper.papers import PAPERS_FOLDER, Paper, available_papers
-from refashion.paper.problems import Misfits, Problems, explain, under, unknown
+from refashion.paper.problems import Misfits, Problems, under, unknown
 from refashion.paper.record import Record, Some, SomeDistinct, Text
 from refashion.paper.yaml_file import line_of, read_yaml
 
@@ -83,13 +83,8 @@ def load(root: Path, papers: Sequence[Paper]) -> list[Statement]:
         UserError: the file cannot be read, or has a paper or a claim that there is not.
     """
     file = Path(root) / FILE
-    problems, data = Problems(str(FILE), partial(line_of, file)), read_yaml(file)
-    try:
-        entries = AcrossFile.model_validate(data).statements
-    except ValidationError as error:
-        explain(AcrossFile, data, error, problems)
-        entries = ()
-    problems.raise_if_any()
+    problems = Problems(str(FILE), partial(line_of, file))
+    entries = problems.validate(AcrossFile, read_yaml(file)).statements
     files = available_papers(root)
     claims = {paper.key: [claim.id for claim in paper.claims] for paper in papers}
     for index, entry in enumerate(entries):

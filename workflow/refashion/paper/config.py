@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from refashion.paper.problems import Problems, explain
+from refashion.paper.problems import Problems
 from refashion.paper.record import Record, SomeDistinct, Text, allowed
 from refashion.paper.spec import Epochs
 
@@ -119,13 +119,7 @@ def validate_config(config: Mapping[str, Any]) -> Config:
     given = {**config, **{key: _items(config[key]) for key in ("papers", "seeds") if key in config}}
     if "seeds" in given:
         given["seeds"] = [_whole(item) for item in given["seeds"]]
-    try:
-        checked = Config.model_validate(given)
-    except ValidationError as error:
-        problems = Problems(CONFIG_FILE)
-        explain(Config, given, error, problems)
-        problems.raise_if_any()
-        raise
+    checked = Problems(CONFIG_FILE).validate(Config, given)
     return checked.model_copy(update={"seeds": checked.seeds[: checked.chosen.seeds]})
 
 

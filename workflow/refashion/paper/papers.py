@@ -165,12 +165,10 @@ class Paper:
         Raises:
             UserError: there is none.
         """
-        rows = (*self.rows, *self.study_rows)
-        for row in rows:
-            if name == row.id or name in row.aliases:
-                return row
-        names = [name for row in rows for name in (row.id, *row.aliases)]
-        raise UserError(f"{self.file}: rows: {unknown(name, names, 'row')}")
+        rows = {n: row for row in (*self.rows, *self.study_rows) for n in (row.id, *row.aliases)}
+        if name not in rows:
+            raise UserError(f"{self.file}: rows: {unknown(name, rows, 'row')}")
+        return rows[name]
 
 
 # ---- one file -----------------------------------------------------------------------------------

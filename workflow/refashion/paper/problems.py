@@ -23,6 +23,7 @@ Node = Mapping[str, Any]
 Misfits = Iterator[tuple[str, str]]
 K = TypeVar("K", bound=Hashable)
 P = TypeVar("P")
+M = TypeVar("M", bound=BaseModel)
 
 
 class Problems:
@@ -44,6 +45,15 @@ class Problems:
     def raise_if_any(self) -> None:
         if self.lines:
             raise UserError("\n".join(dict.fromkeys(self.lines)))
+
+    def validate(self, model: type[M], data: Any) -> M:
+        """``data`` as a record, or a UserError with a line for every problem."""
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            explain(model, data, error, self)
+            self.raise_if_any()
+            raise
 
 
 def under(at: str, misfits: Misfits) -> Misfits:

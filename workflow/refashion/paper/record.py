@@ -28,7 +28,7 @@ class Record(BaseModel):
 
     def given(self) -> dict[str, Any]:
         """The keys that the file has, with their values."""
-        return {key: value for key, value in self if key in self.model_fields_set}
+        return {key: value for key, value in vars(self).items() if key in self.model_fields_set}
 
 
 def allowed(words: str, **limits: Any) -> Any:
