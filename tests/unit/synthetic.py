@@ -20,7 +20,7 @@ from refashion.paper.spec import Row
 from refashion.paper.yaml_file import read_yaml
 from refashion.results.files import write_record
 from refashion.results.provenance import Provenance
-from refashion.results.run import Best, Metrics
+from refashion.results.run import Best, Metrics, read_runs
 from refashion.results.summary import Summary, load_summaries, summarise
 from safetensors.numpy import save_file
 
@@ -555,7 +555,7 @@ def write_results(
 ) -> None:
     """All that a report is made of; ``diverged`` maps (row id, seed) to an epoch."""
     from refashion.judging import numbers as evidence
-    from refashion.judging.claims.verdicts import evaluate
+    from refashion.judging.claims import evaluate
     from refashion.report.figures import kinds, verdicts
 
     targets: dict[str, dict[str, float]] = {}
@@ -576,7 +576,9 @@ def write_results(
     write_diagnosis(paper, results_root, seeds)
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)
-    write_record(evaluate(paper, results_root, seeds, levels(paper).measured), judged)
+    write_record(
+        evaluate(paper, read_runs(paper, results_root, seeds), levels(paper).measured), judged
+    )
     summaries = load_summaries(paper, results_root)
     if numbers := evidence.published_numbers(paper, summaries, margins()):
         stem = results_root / "figures" / f"{paper.key}-verdicts"

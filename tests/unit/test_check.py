@@ -16,7 +16,7 @@ from refashion.errors import UserError
 from refashion.judging import check
 from refashion.judging import drift as drift_of
 from refashion.judging import numbers as evidence
-from refashion.judging.claims.verdicts import ClaimVerdict
+from refashion.judging.claims import ClaimVerdict
 from refashion.judging.diagnosis import findings
 from refashion.judging.scorecard import (
     Grade,

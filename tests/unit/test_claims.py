@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from refashion.errors import NotTestedError, UserError
 from refashion.imports import PACKAGE, closure
-from refashion.judging.claims import verdicts as claims
-from refashion.judging.claims.case import OneSeed
-from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict, PartResult
+from refashion.judging import claims
+from refashion.judging.claims import ClaimResult, ClaimVerdict, PartResult
 from refashion.judging.statistics import mean_interval
 from refashion.paper import papers
-from refashion.paper.claims.forms import FORMS
+from refashion.paper.claims.case import Case
+from refashion.paper.claims.forms import Form
 from refashion.paper.claims.measures import MEASURES
 from refashion.paper.claims.part import Measured, Part
 from refashion.paper.metric import CURVES
@@ -82,7 +83,7 @@ def loaded(part) -> Part:
 
 
 def effects(part: Part, runs, levels=None) -> dict[str, float]:
-    return part.tested(OneSeed(runs, levels))
+    return part.tested(Case(runs, levels))
 
 
 def losses(**values) -> dict[str, Run]:
@@ -626,40 +627,46 @@ def test_needing_more_parts_is_never_easier(verdicts):
 # ---- the papers' claims -------------------------------------------------------------------------
 
 
-def told(name: str, keys: list[str], optional: list[str], kind: type) -> str:
+# The names of every form, and its class.
+FORMS = {get_args(form.model_fields["form"].annotation): form for form in get_args(Form)}
+
+
+def told(names: tuple, keys: list[str], optional: list[str], kind: type) -> str:
     """A line of a table in the papers' README."""
     said = [", ".join(key if key == "metric" else f"`{key.rstrip('_')}`" for key in keys)]
     said += [", ".join(f"`{key}`" for key in optional)] if optional else []
     meaning = inspect.getdoc(kind).splitlines()[0].replace("``", "`")
-    return f"| `{name}` | {'; '.join(said)} | {meaning} |"
+    return f"| {', '.join(f'`{name}`' for name in names)} | {'; '.join(said)} | {meaning} |"
 
 
 def test_the_readme_tells_every_form_and_metric_with_its_keys():
     lines = []
-    for name, form in FORMS.items():
+    for names, form in FORMS.items():
         own = {key: field for key, field in form.model_fields.items() if key not in ("form", "no")}
         needed = [key for key, field in own.items() if field.is_required()]
         beside_metric = Measured.model_fields if issubclass(form, Measured) else ()
         lines.append(
-            told(name, needed, [k for k in own if k not in (*needed, *beside_metric)], form)
+            told(names, needed, [k for k in own if k not in (*needed, *beside_metric)], form)
         )
     for name, kind in MEASURES.items():
         if name not in CURVES:
             own = [field for field in fields(kind) if field.name != "metric"]
             needed = [field.name for field in own if field.default is MISSING]
-            lines.append(told(name, needed, [f.name for f in own if f.name not in needed], kind))
+            lines.append(told((name,), needed, [f.name for f in own if f.name not in needed], kind))
     readme = (ROOT / "workflow/papers/README.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line not in readme] == []
 
 
 def test_a_form_is_an_input_of_whatever_tests_claims():
-    files = {str(file.relative_to(PACKAGE)) for file in closure("judging.claims.verdicts")}
+    files = {str(file.relative_to(PACKAGE)) for file in closure("judging.claims")}
     assert {f"paper/claims/{name}.py" for name in ("forms", "measures", "part")} <= files
 
 
 def test_every_form_is_tried():
     classes = {"best_recalled", "worst_recalled", "taken_for"}  # in a test of their own
-    assert set(FORMS) == {part["form"] for part, _, _ in CASES} | classes
+    assert {name for names in FORMS for name in names} == {
+        part["form"] for part, _, _ in CASES
+    } | classes
 
 
 @pytest.mark.parametrize("file", PAPERS, ids=[file.stem for file in PAPERS])
@@ -780,7 +787,7 @@ def test_verdicts_are_counted_in_words():
 def test_runs_are_read_as_training_wrote_them(tmp_path):
     paper = synthetic.paper(note="plain")
     synthetic.write_results(paper, tmp_path, [0, 1])
-    (result, _) = claims.evaluate(paper, tmp_path, [0, 1], {})
+    (result, _) = claims.evaluate(paper, read_runs(paper, tmp_path, [0, 1]), {})
     assert claims.load(paper, tmp_path)["made-P01"] == result
     row = read_runs(paper, tmp_path, [1, 7])[1]["t1-small"]
     assert row.at("val_loss", 3) == row.history[2]["val_loss"]

@@ -12,7 +12,7 @@ import pytest
 import synthetic
 from refashion import text as wording
 from refashion.errors import UserError
-from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict, PartResult
+from refashion.judging.claims import ClaimResult, ClaimVerdict, PartResult
 from refashion.paper.across import Said, Statement
 from refashion.paper.settings import setting
 from refashion.report import latex

@@ -11,13 +11,13 @@ import synthetic
 from checkout import ROOT
 from refashion import __main__ as verbs
 from refashion.errors import UserError
-from refashion.judging.claims import verdicts
+from refashion.judging import claims as verdicts
 from refashion.judging.diagnosis import runs as diagnosis
 from refashion.paper import papers
 from refashion.report.figures import kinds
 from refashion.results.paths import Kept, run_folder, summary_file
 from refashion.results.reference import write_reference
-from refashion.results.run import Metrics, Run
+from refashion.results.run import Metrics, Run, read_runs
 from refashion.results.summary import Summary, load_summaries
 
 PAPER = synthetic.paper(note="plain")
@@ -61,7 +61,7 @@ def summarise(root, seeds=(0, 1)):
 
 READERS = {
     "summarise": summarise,
-    "claims": lambda root: verdicts.evaluate(PAPER, root, [0, 1], {}),
+    "claims": lambda root: verdicts.evaluate(PAPER, read_runs(PAPER, root, [0, 1]), {}),
     "diagnose": lambda root: diagnosis.load_runs(PAPER, root, [0, 1]),
     "figure": lambda root: kinds.KINDS[DRAWN.kind](PAPER, DRAWN, root, [0, 1]),
     "reference": lambda root: write_reference(

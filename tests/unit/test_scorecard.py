@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from pydantic_core import to_jsonable_python
 from refashion.errors import UserError
 from refashion.judging import numbers as evidence
-from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
+from refashion.judging.claims import ClaimResult, ClaimVerdict
 from refashion.judging.diagnosis.findings import Finding
 from refashion.judging.numbers import NumberVerdict
 from refashion.judging.scorecard import (

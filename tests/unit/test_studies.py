@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refashion.errors import UserError
 from refashion.judging import studies as comparison
-from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
+from refashion.judging.claims import ClaimResult, ClaimVerdict
 from refashion.judging.studies import (
     Closest,
     Distance,

@@ -97,15 +97,16 @@ def levels(arguments: argparse.Namespace) -> None:
 
 
 def claims(arguments: argparse.Namespace) -> None:
+    from refashion.judging import claims as verdicts
     from refashion.judging import levels
-    from refashion.judging.claims import verdicts
     from refashion.paper import papers
     from refashion.results.files import write_record
+    from refashion.results.run import read_runs
 
     paper = papers.load_paper(arguments.paper)
     measured = levels.load(paper, arguments.results).measured
-    judged = verdicts.evaluate(paper, arguments.results, arguments.seeds, measured)
-    write_record(judged, arguments.out, indent=2)
+    runs = read_runs(paper, arguments.results, arguments.seeds)
+    write_record(verdicts.evaluate(paper, runs, measured), arguments.out, indent=2)
 
 
 def diagnose(arguments: argparse.Namespace) -> None:

@@ -61,7 +61,7 @@ for paper in PAPERS:
         input:
             levels=f"{folder}/levels.json",
             runs=runs(paper.rows, "metrics.json", "history.csv", "outputs.safetensors"),
-            code=library("judging.claims.verdicts", "judging.levels"),
+            code=library("judging.claims", "judging.levels"),
         output:
             f"{folder}/claims.json",
         log:

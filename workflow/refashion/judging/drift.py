@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from refashion.judging.claims.verdicts import ClaimVerdict
+from refashion.judging.claims import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
 from refashion.paper.metric import AT, CURVES
 

@@ -7,12 +7,11 @@ in the network's range, pixel by pixel. Computed from the images alone, with num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from math import inf, isinf
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,8 @@ SETS: tuple[Images, ...] = ("train", "test")
 Range: TypeAlias = tuple[float | None, float | None]
 Pixels: TypeAlias = tuple[tuple[float, ...], ...]  # [28][28]
 Floats: TypeAlias = NDArray[np.float64]
+# By level of every image, and the floor of every pixel.
+Errors: TypeAlias = tuple[dict[str, Floats], Pixels | None]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class Protocol:
     @property
     def limits(self) -> tuple[float, float]:
         """The two ends of the range, infinite where there is no bound."""
-        return _limits(self.output_range)
+        low, high = self.output_range
+        return (-inf if low is None else low), (inf if high is None else high)
 
 
 @dataclass(frozen=True)
@@ -142,113 +144,82 @@ def images_of(row: Row, metric: str) -> Images:
 # ---- computing them -----------------------------------------------------------------------------
 
 
-class _Shared(NamedTuple):
-    """What decides errors. Batches are only another way to average them."""
-
-    task: Task
-    normalisation: Normalisation
-    output_range: Range
-
-
-@dataclass(frozen=True)
-class _Errors:
-    """By set, of every level the error of each image, and the floor of each pixel."""
-
-    by_image: Mapping[Images, Mapping[str, Floats]]
-    pixel_floor: dict[Images, Pixels | None]
-
-
 def describe(paper: Paper, dataset: Dataset) -> Levels:
     """The levels of every protocol that the rows of ``paper`` and its studies have."""
-    rows: dict[tuple[_Shared, int], list[str]] = {}
+    alike: dict[tuple[object, ...], list[Row]] = {}
     for row in (*paper.rows, *paper.study_rows):
-        low, high = (None if isinf(end) else end for end in row.network.output_range)
-        shared = _Shared(row.task, row.spec.normalisation, (low, high))
-        rows.setdefault((shared, row.spec.batch_size), []).append(row.id)
-    errors = {shared: _errors(dataset, shared) for shared in {shared for shared, _ in rows}}
+        decides = row.task, row.spec.normalisation, row.network.output_range, row.spec.batch_size
+        alike.setdefault(decides, []).append(row)
+    reconstructions = [row for row in paper.rows if row.task == "reconstruction"]
+    unreached = {row.id: tuple(row.network.unreached_rows()) for row in reconstructions}
     return Levels(
         dataset.sha256,
-        {
-            name: tuple(np.bincount(labels, minlength=10).tolist())
-            for name, labels in _labels(dataset).items()
-        },
-        {
-            row.id: tuple(unreached)
-            for row in paper.rows
-            if row.task == "reconstruction" and (unreached := row.network.unreached_rows())
-        },
-        tuple(
-            _protocol(shared, batch_size, ids, errors[shared])
-            for (shared, batch_size), ids in rows.items()
-        ),
+        {name: tuple(_count(_set(dataset, name)[1]).tolist()) for name in SETS},
+        {row: where for row, where in unreached.items() if where},
+        tuple(_protocol(dataset, rows) for rows in alike.values()),
     )
 
 
-def _protocol(shared: _Shared, batch_size: int, rows: Sequence[str], errors: _Errors) -> Protocol:
-    levels: dict[Images, dict[str, Level]] = {
-        name: {level: _average(values, batch_size) for level, values in by_level.items()}
-        for name, by_level in errors.by_image.items()
-    }
-    return Protocol(*shared, batch_size, tuple(rows), levels, errors.pixel_floor)
+def _protocol(dataset: Dataset, rows: Sequence[Row]) -> Protocol:
+    """The protocol that these rows share."""
+    row, batch_size = rows[0], rows[0].spec.batch_size
+    low, high = row.network.output_range
+    errors: dict[Images, Errors] = {name: _errors(dataset, name, row) for name in SETS}
+    return Protocol(
+        row.task,
+        row.spec.normalisation,
+        (None if isinf(low) else low, None if isinf(high) else high),
+        batch_size,
+        tuple(row.id for row in rows),
+        {
+            name: {level: _average(each, batch_size) for level, each in by_level.items()}
+            for name, (by_level, _) in errors.items()
+        },
+        {name: pixel_floor for name, (_, pixel_floor) in errors.items()},
+    )
 
 
-def _labels(dataset: Dataset) -> dict[Images, NDArray[np.uint8]]:
-    return {"train": dataset.train_labels, "test": dataset.test_labels}
-
-
-def _errors(dataset: Dataset, shared: _Shared) -> _Errors:
-    if shared.task == "classification":
-        return _classification_errors(_labels(dataset))
-    images = {"train": dataset.train_images, "test": dataset.test_images}
-    low, high = _limits(shared.output_range)
-
-    def targets(name: Images) -> Iterator[Floats]:
-        return _chunks(images[name], shared.normalisation)
-
-    mean_image = _sum(chunk.sum(0) for chunk in targets("train")) / len(images["train"])
+def _errors(dataset: Dataset, name: Images, row: Row) -> Errors:
+    fitted, of_fitted = _set(dataset, "train")
+    images, labels = _set(dataset, name)
+    if row.task == "classification":
+        frequencies = _count(of_fitted) / len(of_fitted)
+        return {"constant": -np.log(frequencies[labels]), "floor": np.zeros(len(labels))}, None
+    low, high = row.network.output_range
+    sums = [targets.sum(0) for targets in _chunks(fitted, row.spec.normalisation)]
+    mean_image = np.sum(sums, axis=0) / len(fitted)
     # A squared error is least at the mean; within a range, at the mean's nearest value in it.
-    outputs: dict[str, Callable[[Floats], Floats | float]] = {
-        "zero": lambda targets: 0.0,
-        "constant": lambda targets: np.clip(mean_image.mean(), low, high),
-        "mean_image": lambda targets: mean_image,
-        "mean_image_in_range": lambda targets: np.clip(mean_image, low, high),
-        "floor": lambda targets: np.clip(targets, low, high),
+    outputs = {
+        "zero": 0.0,
+        "constant": np.clip(mean_image.mean(), low, high),
+        "mean_image": mean_image,
+        "mean_image_in_range": np.clip(mean_image, low, high),
     }
-
-    def by_image(name: Images, output: Callable[[Floats], Floats | float]) -> Floats:
-        squared = (np.square(output(chunk) - chunk) for chunk in targets(name))
-        return np.concatenate([each.mean((1, 2)) for each in squared])
-
-    def pixel_floor(name: Images) -> Pixels | None:
-        squared = (np.square(outputs["floor"](chunk) - chunk) for chunk in targets(name))
-        floor = _sum(each.sum(0) for each in squared) / len(images[name])
-        return tuple(map(tuple, floor.round(6).tolist())) if floor.any() else None
-
-    return _Errors(
-        {
-            name: {level: by_image(name, output) for level, output in outputs.items()}
-            for name in SETS
-        },
-        {name: pixel_floor(name) for name in SETS},
+    by_level: dict[str, list[Floats]] = {}
+    floor = np.zeros_like(mean_image)
+    for targets in _chunks(images, row.spec.normalisation):
+        nearest = np.clip(targets, low, high)
+        for level, output in (outputs | {"floor": nearest}).items():
+            by_level.setdefault(level, []).append(np.square(output - targets).mean((1, 2)))
+        floor += np.square(nearest - targets).sum(0)
+    floor /= len(images)
+    pixel_floor: list[list[float]] = floor.round(6).tolist()
+    return (
+        {level: np.concatenate(each) for level, each in by_level.items()},
+        tuple(map(tuple, pixel_floor)) if floor.any() else None,
     )
 
 
-def _classification_errors(labels: Mapping[Images, NDArray[np.uint8]]) -> _Errors:
-    frequencies = np.bincount(labels["train"], minlength=10) / len(labels["train"])
-    by_image: dict[Images, dict[str, Floats]] = {
-        name: {"constant": -np.log(frequencies[of_set]), "floor": np.zeros(len(of_set))}
-        for name, of_set in labels.items()
-    }
-    return _Errors(by_image, dict.fromkeys(SETS))
+def _count(labels: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """int [10]: the images of each class."""
+    return np.bincount(labels, minlength=10)
 
 
-def _sum(arrays: Iterable[Floats]) -> Floats:
-    return reduce(np.add, arrays)
-
-
-def _limits(output_range: Range) -> tuple[float, float]:
-    low, high = output_range
-    return (-inf if low is None else low), (inf if high is None else high)
+def _set(dataset: Dataset, name: Images) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Its images and labels."""
+    if name == "train":
+        return dataset.train_images, dataset.train_labels
+    return dataset.test_images, dataset.test_labels
 
 
 def _chunks(images: NDArray[np.uint8], normalisation: Normalisation) -> Iterator[Floats]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refashion.judging.statistics import prediction_interval
+from refashion.judging.statistics import Verdict, prediction_interval
 from refashion.paper.tables import Column, ConfusionMatrix, Table
 from refashion.results.summary import Statistics, Summary, precision, recall, statistics
 from refashion.text import rounded
@@ -38,21 +37,8 @@ POSSIBLE: dict[Unit, tuple[float, float]] = {
 }
 
 
-class NumberVerdict(StrEnum):
-    """What is said of a published number beside the runs.
-
-    ``sign`` stands beside the word, for whoever looks for one kind: no colour alone tells verdicts
-    apart. ``counted`` is what so many numbers are.
-    """
-
-    sign: str
-    counted: str
-
-    def __new__(cls, word: str, sign: str, counted: str) -> NumberVerdict:
-        verdict = str.__new__(cls, word)
-        verdict._value_ = word
-        verdict.sign, verdict.counted = sign, counted
-        return verdict
+class NumberVerdict(Verdict):
+    """What is said of a published number beside the runs."""
 
     REPRODUCED = "reproduced", "=", "reproduced"
     """Inside the prediction interval widened by the printed precision."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.errors import UserError
-from refashion.judging.claims import verdicts
-from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
+from refashion.judging import claims as verdicts
+from refashion.judging.claims import ClaimResult, ClaimVerdict
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import Number, NumberVerdict, published_numbers
 from refashion.results.files import as_record, read_json, read_record

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from refashion.judging import claims as verdicts
 from refashion.judging import numbers as judged
-from refashion.judging.claims import verdicts
-from refashion.judging.claims.verdicts import ClaimResult, ClaimVerdict
+from refashion.judging.claims import ClaimResult, ClaimVerdict
 from refashion.judging.excess import excess_over_floor
 from refashion.judging.levels import Levels, PaperLevels
 from refashion.paper.studies import DEFAULT, Reading, Study, claims_about
@@ -274,7 +274,7 @@ def evaluate_claims(measured: Measured, claims: Iterable[str]) -> dict[str, Clai
     """The verdicts on the claims with these ids, by id."""
     wanted = set(claims)
     tested = tuple(claim for claim in measured.paper.claims if claim.id in wanted)
-    judged = verdicts.evaluate_claims(
+    judged = verdicts.evaluate(
         replace(measured.paper, claims=tested), measured.runs, measured.levels.measured
     )
     return {claim.id: claim for claim in judged}

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from refashion.errors import UserError
-from refashion.paper.claims import Claim, check_claims
+from refashion.paper.claims import Claim
 from refashion.paper.config import CONFIG_FILE, Config, PaperKey
 from refashion.paper.figures import Figure
 from refashion.paper.problems import (
@@ -196,7 +196,6 @@ def load_paper(path: Path | str) -> Paper:
     sheet = _sheet(data, broken, problems)
     build_rows(sheet)
     problems.add_all(_misfits(sheet))
-    check_claims(sheet.claims, sheet)
     studies = build_studies(sheet)
     problems.raise_if_any()
     assert file is not None  # else there are problems
@@ -238,7 +237,7 @@ def _misfits(sheet: Sheet) -> Misfits:
     """What does not fit together in a file whose parts have the right form."""
     for index, entry in sheet.entries.items():
         yield from under(f"rows[{index}]", misfits_of_row(entry, sheet.rows.get(index), sheet))
-    for section in ("tables", "confusion_matrices", "figures", "studies"):
+    for section in ("tables", "confusion_matrices", "figures", "claims", "studies"):
         for index, entry in getattr(sheet, section).items():
             yield from under(f"{section}[{index}]", entry.misfits(sheet))
     yield from _repeated(sheet)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from refashion.judging.claims.verdicts import ClaimVerdict
+from refashion.judging.claims import ClaimVerdict
 from refashion.text import NONE, count, rounded, sentence, tally
 
 if TYPE_CHECKING:
-    from refashion.judging.claims.verdicts import ClaimResult, PartResult
+    from refashion.judging.claims import ClaimResult, PartResult
     from refashion.paper.claims import Claim
     from refashion.paper.claims.measures import Unit
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refashion.judging import claims as verdicts
 from refashion.judging import levels
-from refashion.judging.claims import verdicts
 from refashion.judging.diagnosis import findings
 from refashion.judging.numbers import Number, published_numbers
 from refashion.report import claims
@@ -20,7 +20,7 @@ from refashion.results.summary import Summary, load_summaries
 from refashion.text import NONE, capital, count, duration, listed, span
 
 if TYPE_CHECKING:
-    from refashion.judging.claims.verdicts import ClaimResult
+    from refashion.judging.claims import ClaimResult
     from refashion.paper import papers
     from refashion.paper.claims import Claim
     from refashion.paper.config import Margins

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anybadge  # pyright: ignore[reportMissingTypeStubs]
 
 from refashion.errors import UserError
-from refashion.judging.claims.verdicts import ClaimVerdict
+from refashion.judging.claims import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
 from refashion.text import NONE, count, listed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refashion.judging import studies as comparison
-from refashion.judging.claims.verdicts import ClaimVerdict
+from refashion.judging.claims import ClaimVerdict
 from refashion.judging.numbers import Comparison, Kind, NumberVerdict
 from refashion.paper.studies import DEFAULT, Study, needed_rows
 from refashion.report.compared import KINDS, compared_columns, with_unit

@@ -178,6 +178,11 @@ class Run:
         return not self.metrics.completed
 
     @property
+    def epochs_saved(self) -> int:
+        """Epochs that early stopping left out."""
+        return self.metrics.spec["epochs"] - self.metrics.epochs
+
+    @property
     def confusion(self) -> np.ndarray:
         """int [10, 10], true classes down, predicted across."""
         if not self.metrics.confusion:

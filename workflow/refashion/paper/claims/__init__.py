@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from refashion.paper.claims.forms import Form
-from refashion.paper.claims.part import THRESHOLDS, Part
+from refashion.paper.claims.part import THRESHOLDS, Misfits, Part
 from refashion.paper.problems import show
 from refashion.paper.record import Many, Record, Text, allowed
 from refashion.paper.sheet import Sheet
@@ -35,40 +35,30 @@ class Claim(Record):
         """The parts of its test, each with one metric, and with rows by their ids."""
         return [part for each in self.test for part in each.split(id_of)]
 
-
-def check_claims(claims: Mapping[int, Claim], sheet: Sheet) -> None:
-    """Every part's keys fit its form and metric, and its rows have what it asks for."""
-    for index, claim in claims.items():
-        at, problems = f"claims[{index}]", sheet.problems
-        for key, given in (("needs", claim.needs), ("why", claim.why)):
-            if given is not None and not claim.test:
-                problems.add(f"{at}.{key}", f"{show(given)} without test; allowed: beside it")
-        if claim.test and claim.untestable:
-            problems.add(f"{at}.untestable", "stands beside test; allowed: one of the two")
-        _check_needs(claim, at, sheet)
-        _check_reason(claim, at, sheet)
-        for position, part in enumerate(claim.test):
+    def misfits(self, sheet: Sheet) -> Misfits:
+        """What does not fit together, or does not fit the rows that its test names."""
+        for key, given in (("needs", self.needs), ("why", self.why)):
+            if given is not None and not self.test:
+                yield key, f"{show(given)} without test; allowed: beside it"
+        if self.test and self.untestable:
+            yield "untestable", "stands beside test; allowed: one of the two"
+        if self.test and self.needs is not None:
+            yield from self._wrong_needs(self.needs)
+        given = [part.given() for part in self.test]
+        numbers = [(key, of.get(key)) for of in given for key in THRESHOLDS]
+        chosen = [key for key, number in numbers if number and not isinstance(number, str)]
+        if chosen and self.why is None:
+            said = ", ".join(dict.fromkeys(chosen))
+            yield "why", f"is missing; needed here, beside a threshold: {said}"
+        for position, part in enumerate(self.test):
             for key, text in part.misfits(sheet):
-                problems.add(f"{at}.test[{position}].{key}", text)
+                yield f"test[{position}].{key}", text
 
-
-def _check_needs(claim: Claim, at: str, sheet: Sheet) -> None:
-    if claim.needs is None or not claim.test:
-        return
-    for position, part in enumerate(claim.test):
-        if len(part.metrics) > 1:
-            said = f"{show([*part.metrics])} are several parts; allowed beside needs: one metric"
-            sheet.problems.add(f"{at}.test[{position}].metric", said)
-    if claim.needs >= len(claim.test):
-        said = f"{claim.needs} of {len(claim.test)} parts; allowed: fewer than there are"
-        sheet.problems.add(f"{at}.needs", f"{said} (all of them are needed if it is left out)")
-
-
-def _check_reason(claim: Claim, at: str, sheet: Sheet) -> None:
-    given = [part.given() for part in claim.test]
-    chosen = [
-        key for of in given for key in THRESHOLDS if of.get(key) and not isinstance(of[key], str)
-    ]
-    if chosen and claim.why is None:
-        said = ", ".join(dict.fromkeys(chosen))
-        sheet.problems.add(f"{at}.why", f"is missing; needed here, beside a threshold: {said}")
+    def _wrong_needs(self, needs: int) -> Misfits:
+        for position, part in enumerate(self.test):
+            if len(part.metrics) > 1:
+                said = f"{show([*part.metrics])} are several parts"
+                yield f"test[{position}].metric", f"{said}; allowed beside needs: one metric"
+        if needs >= len(self.test):
+            said = f"{needs} of {len(self.test)} parts; allowed: fewer than there are"
+            yield "needs", f"{said} (all of them are needed if it is left out)"

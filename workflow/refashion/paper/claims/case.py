@@ -1,55 +1,56 @@
-"""What a form of claim asks of what was measured, however it is known."""
+"""What a part of a claim's test is held against: the runs of one seed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from refashion.paper.metric import At
+from refashion.errors import NotTestedError
+from refashion.paper.metric import Moment
 
-Moment = At | int  # of a metric: one that has a name, or the number of an epoch
-Level = Literal["zero", "mean_image"]
-Over = Literal["mean", "median", "max"]
-Output = Literal["output_std", "pixel_loss"]
+if TYPE_CHECKING:
+    import numpy as np
+
+# (row id, metric, name of a level) to the error of a trivial output on the row's images.
+Levels = Callable[[str, str, str], float]
 
 
-class Case(Protocol):
-    """What was measured of some rows, by their ids: say, the runs of one seed.
+class Run(Protocol):
+    """What is asked of a :class:`refashion.results.run.Run`, which is read where papers are not.
 
-    All but ``diverged`` and ``level`` raise ``NotTestedError`` where a row was not run, diverged,
-    or lacks what is asked for.
+    What it lacks raises ``NotTestedError``.
     """
 
-    def diverged(self, row: str) -> bool: ...
+    @property
+    def row(self) -> str: ...
+    @property
+    def diverged(self) -> bool: ...
+    @property
+    def epochs_saved(self) -> int: ...
+    @property
+    def history(self) -> Sequence[Mapping[str, float]]: ...
+    @property
+    def confusion(self) -> np.ndarray[Any, Any]: ...
+    def at(self, metric: str, moment: Moment) -> float: ...
+    def output(self, name: str) -> np.ndarray[Any, Any]: ...
 
-    def at(self, row: str, metric: str, moment: Moment) -> float:
-        """A metric of a history; ``best`` is its own best epoch."""
-        ...
 
-    def course(self, row: str, metric: str) -> Sequence[float]:
-        """A metric after each epoch."""
-        ...
+@dataclass(frozen=True)
+class Case:
+    """One seed's runs, by row id; ``levels`` may lack if no part needs one."""
 
-    def epochs_saved(self, row: str) -> int:
-        """Epochs that early stopping left out."""
-        ...
+    runs: Mapping[str, Run]
+    levels: Levels | None = None
 
-    def confusion(self, row: str) -> Sequence[Sequence[int]]:
-        """[10, 10] images, true classes down, predicted across."""
-        ...
+    def run(self, row: str) -> Run:
+        """A completed run.
 
-    def image_losses(self, row: str) -> Sequence[float]:
-        """The loss of each validation image."""
-        ...
-
-    def snapshot_loss(self, row: str, epoch: int) -> float:
-        """Mean squared error of the example images as rebuilt after an epoch."""
-        ...
-
-    def pixels(self, row: str, output: Output, over: Over, edge: int | None) -> float:
-        """Mean, median or maximum of a map of pixels, or of its last ``edge`` rows and columns."""
-        ...
-
-    def level(self, row: str, metric: str, name: Level) -> float:
-        """The error of a trivial output on a row's images."""
-        ...
+        Raises:
+            NotTestedError: there is none.
+        """
+        if row not in self.runs:
+            raise NotTestedError(f"{row} was not run")
+        if self.runs[row].diverged:
+            raise NotTestedError(f"{row} diverged")
+        return self.runs[row]

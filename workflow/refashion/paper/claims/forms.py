@@ -6,64 +6,44 @@ The docstring of a form says when it holds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from refashion.errors import NotTestedError
+from refashion.paper.claims import part
 from refashion.paper.claims.case import Case
-from refashion.paper.claims.case import Level as LevelName
-from refashion.paper.claims.measures import (
-    Measure,
-    OfHistory,
-    SnapshotLoss,
-    Unit,
-    in_one,
-    recalls,
-    within,
-)
-from refashion.paper.claims.part import (
-    Classes,
-    ClassName,
-    Measured,
-    Misfits,
-    OfMetric,
-    OfRows,
-    OneAmong,
-    OneOrMore,
-    Part,
-    Sets,
-    Share,
-    Threshold,
-    each_of,
-    ordered,
-)
+from refashion.paper.claims.measures import Measure, Unit, in_one, measure_of, recalls, within
+from refashion.paper.claims.part import Misfits, each_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import CURVES, Metric
 from refashion.paper.problems import show
 from refashion.paper.record import Distinct, Id, OneOf, allowed
-from refashion.paper.spec import Row, Task
+from refashion.paper.spec import Row
 from refashion.text import count, listed
 
 # ---- rows against each other --------------------------------------------------------------------
 
 
-class _Compared(Measured, OneAmong):
-    factor: Threshold = 1.0
-    margin: Threshold = 0.0
+class Compared(part.Measured, part.OneAmong):
+    """The row is better, or worse, than each of ``among``, times ``factor``, by over ``margin``."""
 
-    # Of better and worse, what the row is to be.
-    better: ClassVar[bool]
+    form: Literal["best", "worst"]
+    factor: part.Threshold = 1.0
+    margin: part.Threshold = 0.0
+
+    is_order: ClassVar[bool] = True
 
     @property
     def higher(self) -> bool:
         """Whether the row is to have more of what is measured."""
-        return self.measure.more_is_better == self.better
+        return self.measure.more_is_better == (self.form == "best")
 
     def effects(self, case: Case) -> dict[str, float]:
-        value = self.measure.value(case, self.row)
+        value = self.measure.value(case.run(self.row))
         sign = 1 if self.higher else -1
         return {
             row: sign * (value - self.factor * other) - self.margin
@@ -78,57 +58,34 @@ class _Compared(Measured, OneAmong):
             f"than {than}{each_of(self.among)}{margin}"
         )
 
-    def mistakes(self) -> Misfits:
-        yield from super().mistakes()
-        yield from ordered(self.measures())
 
-
-class Best(_Compared):
-    """The row is better than each of ``among``, times ``factor``, by more than ``margin``."""
-
-    form: Literal["best"]
-    better: ClassVar[bool] = True
-
-
-class Worst(_Compared):
-    """The row is worse than each of ``among``, times ``factor``, by more than ``margin``."""
-
-    form: Literal["worst"]
-    better: ClassVar[bool] = False
-
-
-class Ranked(Measured, OfRows):
+class Ranked(part.Measured, part.OfRows):
     """Each row is better than the next."""
 
     form: Literal["ranked"]
     rows: Annotated[Distinct[Id], Field(min_length=2), allowed("a list of two rows or more")]
 
+    is_order: ClassVar[bool] = True
+
     def effects(self, case: Case) -> dict[str, float]:
         sign = 1 if self.measure.more_is_better else -1
+        values = self.values(case, self.rows)
         return {
-            f"{row}, {following}": sign * (value - next_value)
-            for (row, value), (following, next_value) in pairwise(
-                self.values(case, self.rows).items()
-            )
+            f"{row}, {following}": sign * (values[row] - values[following])
+            for row, following in pairwise(self.rows)
         }
 
     def words(self) -> str:
         way = "falls" if self.measure.more_is_better else "rises"
         return f"{self.measure.words()} {way} in the order {', '.join(self.rows)}"
 
-    def mistakes(self) -> Misfits:
-        yield from super().mistakes()
-        yield from ordered(self.measures())
 
-
-class Alike(Measured, OfRows):
+class Alike(part.Measured, part.OfRows):
     """The rows' range is below ``level``, or below the range of the rows in ``among``."""
 
     form: Literal["alike"]
     level: Annotated[float | None, allowed("a number, the width of a range")] = None
     among: Annotated[Distinct[Id] | None, Field(min_length=1)] = None
-
-    may_share_rows: ClassVar[bool] = True
 
     def effects(self, case: Case) -> dict[str, float]:
         allowed = self._range(case, self.among) if self.among else self.level or 0
@@ -150,16 +107,17 @@ class Alike(Measured, OfRows):
             yield "level", "or among: one of the two is needed"
 
 
-class ImagesImproved(OneAmong):
+class ImagesImproved(part.OneAmong):
     """More than ``share`` of the images have a lower loss with the row than with each other."""
 
     form: Literal["images_improved"]
-    share: Share
+    share: part.Share
 
     def effects(self, case: Case) -> dict[str, float]:
-        losses = case.image_losses(self.row)
+        losses = case.run(self.row).output("image_loss")
         return {
-            row: _share_of_lower(losses, case.image_losses(row)) - self.share for row in self.among
+            row: float((losses < case.run(row).output("image_loss")).mean()) - self.share
+            for row in self.among
         }
 
     def words(self) -> str:
@@ -169,45 +127,52 @@ class ImagesImproved(OneAmong):
         )
 
 
-def _share_of_lower(losses: Sequence[float], others: Sequence[float]) -> float:
-    lower = sum(loss < other for loss, other in zip(losses, others, strict=True))
-    return lower / len(losses)
-
-
 # ---- rows against a level -----------------------------------------------------------------------
 
-Level = Annotated[float | LevelName, allowed("a number, zero or mean_image")]
 LEVELS = {
     "zero": "the error of an all-zero output",
     "mean_image": "the error of the mean image",
 }
+Level = Annotated[float | Literal["zero", "mean_image"], allowed("a number, zero or mean_image")]
 
 
-class _AgainstLevel(Measured, OfRows):
+class _AgainstLevel(part.Measured, part.OfRows):
     level: Level
-    factor: Threshold = 1.0
+    factor: part.Threshold = 1.0
+
+    @abstractmethod
+    def effect(self, case: Case, row: str) -> float:
+        """By how much it holds for a row."""
+
+    def effects(self, case: Case) -> dict[str, float]:
+        return {row: self.effect(case, row) for row in self.rows}
 
     def level_of(self, case: Case, row: str) -> float:
         """What a row is held against."""
-        if isinstance(self.level, str):
-            return self.factor * case.level(row, self.measure.metric, self.level)
-        return self.factor * self.level
+        level = self.level
+        if isinstance(level, str):
+            assert case.levels is not None  # who tests a part against a level knows levels
+            level = case.levels(row, self.measure.metric, level)
+        return self.factor * level
 
-    def above_level(self, case: Case) -> dict[str, float]:
-        """By how much each row is above the level."""
-        values = self.values(case, self.rows)
-        return {row: value - self.level_of(case, row) for row, value in values.items()}
+    def above(self, case: Case, row: str) -> float:
+        """By how much a row is above the level."""
+        return self.measure.value(case.run(row)) - self.level_of(case, row)
 
-    def level_words(self) -> str:
+    def says(self, where: str) -> str:
+        """In words, where each row is beside the level."""
         if not isinstance(self.level, str):
-            return self.measure.amount(self.factor * self.level)
-        error = LEVELS[self.level]
-        return error if self.factor == 1 else f"{self.factor:g} times {error}"
+            level = self.measure.amount(self.factor * self.level)
+        else:
+            times = "" if self.factor == 1 else f"{self.factor:g} times "
+            level = times + LEVELS[self.level]
+        return f"{self.measure.words()} is {where} {level} for {each_of(self.rows)}"
 
     def mistakes(self) -> Misfits:
         yield from super().mistakes()
-        for measure in self.measures() if isinstance(self.level, str) else ():
-            if not (isinstance(measure, OfHistory) and measure.is_loss):
+        losses = {name for name, metric in CURVES.items() if metric.quantity == "loss"}
+        for metric in self.metrics if isinstance(self.level, str) else ():
+            if metric not in losses or self.minus or self.since:
                 yield "level", f"{show(self.level)} is an error; allowed beside a loss alone"
 
     def lacking(self, row: Row) -> Iterator[str]:
@@ -216,43 +181,30 @@ class _AgainstLevel(Measured, OfRows):
             yield f"is a {row.task}; allowed beside {self.level}: a reconstruction"
 
 
-class Below(_AgainstLevel):
-    """Each row is below ``level``, times ``factor``."""
+class OneSide(_AgainstLevel):
+    """Each row is below, or above, ``level``, times ``factor``."""
 
-    form: Literal["below"]
+    form: Literal["below", "above"]
 
-    def effects(self, case: Case) -> dict[str, float]:
-        return {row: -above for row, above in self.above_level(case).items()}
-
-    def words(self) -> str:
-        return f"{self.measure.words()} is below {self.level_words()} for {each_of(self.rows)}"
-
-
-class Above(_AgainstLevel):
-    """Each row is above ``level``, times ``factor``."""
-
-    form: Literal["above"]
-
-    def effects(self, case: Case) -> dict[str, float]:
-        return self.above_level(case)
+    def effect(self, case: Case, row: str) -> float:
+        return self.above(case, row) * (1 if self.form == "above" else -1)
 
     def words(self) -> str:
-        return f"{self.measure.words()} is above {self.level_words()} for {each_of(self.rows)}"
+        return self.says(self.form)
 
 
 class Near(_AgainstLevel):
     """Each row is less than ``by`` away from ``level``, times ``factor``, or from 0."""
 
     form: Literal["near"]
-    by: Threshold
+    by: part.Threshold
     level: Level = 0.0
 
-    def effects(self, case: Case) -> dict[str, float]:
-        return {row: self.by - abs(above) for row, above in self.above_level(case).items()}
+    def effect(self, case: Case, row: str) -> float:
+        return self.by - abs(self.above(case, row))
 
     def words(self) -> str:
-        near = f"within {self.measure.difference(self.by)} of {self.level_words()}"
-        return f"{self.measure.words()} is {near} for {each_of(self.rows)}"
+        return self.says(f"within {self.measure.difference(self.by)} of")
 
     def mistakes(self) -> Misfits:
         yield from super().mistakes()
@@ -269,19 +221,14 @@ class Fails(_AgainstLevel):
     def unit(self) -> Unit:
         return "relative"
 
-    def effects(self, case: Case) -> dict[str, float]:
-        """By how much each is above the level, as a share of it; without a limit if it diverges."""
-        measure = self.measure
-        return {
-            row: math.inf
-            if case.diverged(row)
-            else measure.value(case, row) / self.level_of(case, row) - 1
-            for row in self.rows
-        }
+    def effect(self, case: Case, row: str) -> float:
+        """By how much it is above the level, as a share of it; without a limit if it diverges."""
+        if row in case.runs and case.runs[row].diverged:
+            return math.inf
+        return self.measure.value(case.run(row)) / self.level_of(case, row) - 1
 
     def words(self) -> str:
-        above = f"{self.measure.words()} is above {self.level_words()}"
-        return f"{above} for {each_of(self.rows)}, or the training diverges"
+        return f"{self.says('above')}, or the training diverges"
 
 
 # ---- from epoch to epoch ------------------------------------------------------------------------
@@ -290,7 +237,7 @@ _IN_EVERY_EPOCH = tuple(name for name in CURVES if name != "epoch")
 _WORDS = "a loss or an accuracy, which has a value in every epoch"
 
 
-class Flattens(OfMetric, OfRows):
+class Flattens(part.OfRows):
     """The last ``share`` of the epochs changes it by less than ``factor`` of what the first brings.
 
     The first share counts from the first epoch on, after which a run is measured first. What rises
@@ -298,21 +245,19 @@ class Flattens(OfMetric, OfRows):
     """
 
     form: Literal["flattens"]
-    metric: Annotated[OneOrMore[Annotated[str, OneOf(_IN_EVERY_EPOCH)]], allowed(_WORDS)]
-    share: Share
-    factor: Threshold
+    metric: Annotated[part.OneOrMore[Annotated[str, OneOf(_IN_EVERY_EPOCH)]], allowed(_WORDS)]
+    share: part.Share
+    factor: part.Threshold
 
-    def _measures(self) -> list[OfHistory]:
-        return [OfHistory(metric, at="final") for metric in self.metrics]
-
-    @property
-    def unit(self) -> Unit:
-        return self._measures()[0].unit
+    def measures(self) -> list[Measure]:
+        return [measure_of(metric, {"at": "final"}) for metric in self.metrics]
 
     def effects(self, case: Case) -> dict[str, float]:
-        courses = {row: case.course(row, self.metrics[0]) for row in self.rows}
+        (metric,) = self.metrics
+        histories = {row: case.run(row).history for row in self.rows}
         effects: dict[str, float] = {}
-        for row, values in courses.items():
+        for row, history in histories.items():
+            values = [epoch[metric] for epoch in history]
             span = round(self.share * len(values))
             if span < 2:
                 raise NotTestedError(f"{row} was trained for {count(len(values), 'epoch')} only")
@@ -327,17 +272,13 @@ class Flattens(OfMetric, OfRows):
             f"for {each_of(self.rows)}"
         )
 
-    def lacking(self, row: Row) -> Iterator[str]:
-        for measure in self._measures():
-            yield from measure.lacking(row)
 
-
-class Falls(OfMetric, OfRows):
+class Falls(part.OfRows):
     """The metric falls from each of ``epochs`` to the next."""
 
     form: Literal["falls"]
     metric: Annotated[
-        OneOrMore[Annotated[str, OneOf((*_IN_EVERY_EPOCH, "snapshot_loss"))]],
+        part.OneOrMore[Annotated[str, OneOf((*_IN_EVERY_EPOCH, "snapshot_loss"))]],
         allowed(f"{_WORDS}, or snapshot_loss"),
     ]
     epochs: Annotated[
@@ -346,22 +287,18 @@ class Falls(OfMetric, OfRows):
         allowed("a list of two epochs or more"),
     ]
 
-    def _after(self, epoch: int) -> list[Measure]:
-        kinds = {"snapshot_loss": SnapshotLoss}
-        return [kinds.get(metric, OfHistory)(metric, at=epoch) for metric in self.metrics]
-
-    @property
-    def unit(self) -> Unit:
-        return self._after(0)[0].unit
+    def measures(self) -> list[Measure]:
+        """After each epoch."""
+        after = [{"at": epoch} for epoch in self.epochs]
+        return [measure_of(metric, keys) for keys in after for metric in self.metrics]
 
     def effects(self, case: Case) -> dict[str, float]:
-        course: list[tuple[int, dict[str, float]]] = []
-        for epoch in self.epochs:
-            (measure,) = self._after(epoch)
-            course.append((epoch, {row: measure.value(case, row) for row in self.rows}))
+        course = [
+            {row: after.value(case.run(row)) for row in self.rows} for after in self.measures()
+        ]
         return {
             f"{row}, {earlier} to {later}": before[row] - after[row]
-            for (earlier, before), (later, after) in pairwise(course)
+            for (earlier, before), (later, after) in pairwise(zip(self.epochs, course, strict=True))
             for row in self.rows
         }
 
@@ -374,26 +311,21 @@ class Falls(OfMetric, OfRows):
             f"for {each_of(self.rows)}"
         )
 
-    def lacking(self, row: Row) -> Iterator[str]:
-        for epoch in self.epochs:
-            for measure in self._after(epoch):
-                yield from measure.lacking(row)
-
 
 # ---- classes ------------------------------------------------------------------------------------
 
 
-class _Recalled(OfRows):
-    classes: Classes
+class Recalled(part.OfClasses):
+    """Each of ``classes`` is recognised more, or less, often than every other class."""
 
-    task: ClassVar[Task | None] = "classification"
-    often: ClassVar[Literal["more", "less"]]
+    form: Literal["best_recalled", "worst_recalled"]
+    classes: part.Classes
 
     def effects(self, case: Case) -> dict[str, float]:
-        sign = 1 if self.often == "more" else -1
+        sign = 1 if self.form == "best_recalled" else -1
         return {
             f"{row}, {name} and {other}": sign * (shares[name] - shares[other])
-            for row, shares in [(row, recalls(case.confusion(row))) for row in self.rows]
+            for row, shares in [(row, recalls(case.run(row))) for row in self.rows]
             for name in self.classes
             for other in CLASS_NAMES
             if other not in self.classes
@@ -401,40 +333,25 @@ class _Recalled(OfRows):
 
     def words(self) -> str:
         verb = "is" if len(self.classes) == 1 else "are each"
+        often = "more" if self.form == "best_recalled" else "less"
         return (
-            f"{listed(self.classes)} {verb} recognised {self.often} often than any other class, "
+            f"{listed(self.classes)} {verb} recognised {often} often than any other class, "
             f"by {each_of(self.rows)}"
         )
 
 
-class BestRecalled(_Recalled):
-    """Each of ``classes`` is recognised more often than every other class."""
-
-    form: Literal["best_recalled"]
-    often: ClassVar[Literal["more", "less"]] = "more"
-
-
-class WorstRecalled(_Recalled):
-    """Each of ``classes`` is recognised less often than every other class."""
-
-    form: Literal["worst_recalled"]
-    often: ClassVar[Literal["more", "less"]] = "less"
-
-
-class TakenFor(OfRows):
+class TakenFor(part.OfClasses):
     """Of images of ``class``, more are taken for ``as`` than for any other class."""
 
     form: Literal["taken_for"]
-    class_: Annotated[ClassName, Field(alias="class")]
-    as_: Annotated[ClassName, Field(alias="as")]
-
-    task: ClassVar[Task | None] = "classification"
+    class_: Annotated[part.ClassName, Field(alias="class")]
+    as_: Annotated[part.ClassName, Field(alias="as")]
 
     def effects(self, case: Case) -> dict[str, float]:
         """In shares of the class's images."""
         effects: dict[str, float] = {}
         for row in self.rows:
-            images = case.confusion(row)[CLASS_NAMES.index(self.class_)]
+            images = case.run(row).confusion[CLASS_NAMES.index(self.class_)].tolist()
             shares = {n: i / sum(images) for n, i in zip(CLASS_NAMES, images, strict=True)}
             effects |= {
                 f"{row}, {self.as_} and {other}": shares[self.as_] - shares[other]
@@ -450,41 +367,34 @@ class TakenFor(OfRows):
         )
 
 
-class LargestConfusions(OfRows):
+class LargestConfusions(part.OfClasses):
     """The ``count`` pairs of classes most often confused, either way, are inside ``sets``."""
 
     form: Literal["largest_confusions"]
-    sets: Sets
+    sets: part.Sets
     count: Annotated[int, Field(ge=1)]
-
-    task: ClassVar[Task | None] = "classification"
 
     def effects(self, case: Case) -> dict[str, float]:
         """The last pair that is asked for against the largest outside, in shares of all images."""
         effects: dict[str, float] = {}
         for row in self.rows:
-            images = case.confusion(row)
-            inside, outside = (
-                sorted(images[one][other] + images[other][one] for one, other in pairs)
-                for pairs in self._pairs()
-            )
-            effects[row] = (inside[-self.count] - outside[-1]) / sum(map(sum, images))
+            images = case.run(row).confusion
+            either = images + images.T
+            inside, outside = (sorted(either[pair] for pair in pairs) for pairs in self._pairs())
+            effects[row] = (inside[-self.count] - outside[-1]) / images.sum()
         return effects
 
     def _pairs(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The pairs of classes that belong to one of the sets, and the others."""
         every = list(combinations(range(len(CLASS_NAMES)), 2))
-        inside = [pair for pair in every if in_one(self.sets, *(CLASS_NAMES[i] for i in pair))]
+        inside = [pair for pair in every if in_one(self.sets, pair)]
         return inside, [pair for pair in every if pair not in inside]
 
     def words(self) -> str:
-        pairs = f"{self.count} pairs of classes that are"
-        verb = "are"
-        if self.count == 1:
-            pairs, verb = "pair of classes that is", "is"
-        return (
-            f"the {pairs} most often confused {verb} {within(self.sets)}, for {each_of(self.rows)}"
-        )
+        one = self.count == 1
+        pairs = "pair of classes that is" if one else f"{self.count} pairs of classes that are"
+        inside = f"{'is' if one else 'are'} {within(self.sets)}"
+        return f"the {pairs} most often confused {inside}, for {each_of(self.rows)}"
 
     def mistakes(self) -> Misfits:
         inside, outside = map(len, self._pairs())
@@ -496,23 +406,16 @@ class LargestConfusions(OfRows):
 
 
 Form = (
-    Best
-    | Worst
+    Compared
     | Ranked
     | Alike
-    | Below
-    | Above
+    | OneSide
     | Near
     | Fails
     | Flattens
     | Falls
-    | BestRecalled
-    | WorstRecalled
+    | Recalled
     | TakenFor
     | LargestConfusions
     | ImagesImproved
 )
-# By name.
-FORMS: dict[str, type[Part]] = {
-    get_args(form.model_fields["form"].annotation)[0]: form for form in get_args(Form)
-}

@@ -1,20 +1,21 @@
 """What the parts of a claim's test measure: a metric of a history, or a number beside it.
 
-A measure is one class: the keys that stand beside its name, its value in a case, its unit, what
+A measure is one class: the keys that stand beside its name, its value in a run, its unit, what
 rows have it, and how it is said. A key with a default may be left out.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import permutations
+from typing import Any, ClassVar, Literal
 
 from refashion.errors import NotTestedError
-from refashion.paper.claims.case import Case, Moment, Output, Over
+from refashion.paper.claims.case import Run
 from refashion.paper.images import CLASS_NAMES
-from refashion.paper.metric import CURVES, Metric
+from refashion.paper.metric import CURVES, Metric, Moment
 from refashion.paper.problems import show
 from refashion.paper.spec import Row, Task
 from refashion.text import listed
@@ -28,6 +29,7 @@ MOMENTS = {
     "kept": "the epoch whose weights are kept",
     "lowest": "the epoch of the lowest validation loss",
 }
+Over = Literal["mean", "median", "max"]
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,21 @@ class Measure(ABC):
     metric: str
     # The rows that have it.
     task: ClassVar[Task | None] = None
+    # What it is counted in, and whether more of it is better, where its keys do not decide that.
+    UNIT: ClassVar[Unit]
+    MORE_IS_BETTER: ClassVar[bool | None] = False
 
     @property
-    @abstractmethod
-    def unit(self) -> Unit: ...
+    def unit(self) -> Unit:
+        return self.UNIT
 
     @property
     def more_is_better(self) -> bool | None:
         """None if it knows no better and worse."""
-        return False
+        return self.MORE_IS_BETTER
 
     @abstractmethod
-    def value(self, case: Case, row: str) -> float: ...
+    def value(self, run: Run) -> float: ...
 
     @abstractmethod
     def words(self) -> str:
@@ -92,9 +97,7 @@ class OfHistory(Measure):
 
     @property
     def unit(self) -> Unit:
-        if self.relative:
-            return "relative"
-        return UNITS[Metric.of(self.metric).quantity]
+        return "relative" if self.relative else UNITS[Metric.of(self.metric).quantity]
 
     @property
     def more_is_better(self) -> bool | None:
@@ -102,23 +105,18 @@ class OfHistory(Measure):
             return None
         return Metric.of(self.metric).more_is_better and self.minus is None
 
-    @property
-    def is_loss(self) -> bool:
-        """Whether it is a loss as it stands, neither a gap nor a change."""
-        return Metric.of(self.metric).quantity == "loss" and not (self.minus or self.since)
-
-    def value(self, case: Case, row: str) -> float:
-        value = self._at(case, row, self.at)
+    def value(self, run: Run) -> float:
+        value = self._at(run, self.at)
         if self.since is not None:
-            before = self._at(case, row, self.since)
+            before = self._at(run, self.since)
             return (value - before) / (before if self.relative else 1)
         if self.relative and self.minus:
-            return value / case.at(row, self.minus, self.at)
+            return value / run.at(self.minus, self.at)
         return value
 
-    def _at(self, case: Case, row: str, moment: Moment) -> float:
-        taken = case.at(row, self.minus, moment) if self.minus else 0
-        return case.at(row, self.metric, moment) - taken
+    def _at(self, run: Run, moment: Moment) -> float:
+        taken = run.at(self.minus, moment) if self.minus else 0
+        return run.at(self.metric, moment) - taken
 
     def words(self) -> str:
         name = Metric.of(self.metric).words
@@ -158,16 +156,11 @@ class OfHistory(Measure):
 class EpochsSaved(Measure):
     """The epochs that early stopping left out."""
 
-    @property
-    def unit(self) -> Unit:
-        return "epochs"
+    UNIT = "epochs"
+    MORE_IS_BETTER = None
 
-    @property
-    def more_is_better(self) -> bool | None:
-        return None
-
-    def value(self, case: Case, row: str) -> float:
-        return case.epochs_saved(row)
+    def value(self, run: Run) -> float:
+        return run.epochs_saved
 
     def words(self) -> str:
         return "number of epochs saved by early stopping"
@@ -178,14 +171,14 @@ class SnapshotLoss(Measure):
     """The mean error of the pictures kept after an epoch."""
 
     at: Moment
+    UNIT = "loss"
 
-    @property
-    def unit(self) -> Unit:
-        return "loss"
-
-    def value(self, case: Case, row: str) -> float:
-        assert isinstance(self.at, int)  # else it is a mistake
-        return case.snapshot_loss(row, self.at)
+    def value(self, run: Run) -> float:
+        epochs = run.output("snapshot_epochs").tolist()
+        if self.at not in epochs:
+            raise NotTestedError(f"{run.row} has no pictures of epoch {self.at}")
+        off = run.output("snapshots")[epochs.index(self.at)] - run.output("targets")
+        return float((off.astype(float) ** 2).mean())
 
     def words(self) -> str:
         return f"mean error of the pictures kept {_moment(self.at)}"
@@ -206,18 +199,12 @@ class Recall(Measure):
     """The share of a class's images that are recognised."""
 
     class_: str
-    task: ClassVar[Task | None] = "classification"
+    task = "classification"
+    UNIT = "share"
+    MORE_IS_BETTER = True
 
-    @property
-    def unit(self) -> Unit:
-        return "share"
-
-    @property
-    def more_is_better(self) -> bool | None:
-        return True
-
-    def value(self, case: Case, row: str) -> float:
-        return recalls(case.confusion(row))[self.class_]
+    def value(self, run: Run) -> float:
+        return recalls(run)[self.class_]
 
     def words(self) -> str:
         return f"recall of {self.class_}"
@@ -228,27 +215,17 @@ class ErrorsWithin(Measure):
     """The share of the errors whose true and predicted class belong to one of the sets."""
 
     sets: Sequence[Sequence[str]]
-    task: ClassVar[Task | None] = "classification"
+    task = "classification"
+    UNIT = "share"
+    MORE_IS_BETTER = None
 
-    @property
-    def unit(self) -> Unit:
-        return "share"
-
-    @property
-    def more_is_better(self) -> bool | None:
-        return None
-
-    def value(self, case: Case, row: str) -> float:
-        errors = {
-            (true, predicted): images
-            for true, of_class in zip(CLASS_NAMES, case.confusion(row), strict=True)
-            for predicted, images in zip(CLASS_NAMES, of_class, strict=True)
-            if true != predicted
-        }
-        if not sum(errors.values()):
-            raise NotTestedError(f"{row} makes no errors")
-        inside = [images for pair, images in errors.items() if in_one(self.sets, *pair)]
-        return sum(inside) / sum(errors.values())
+    def value(self, run: Run) -> float:
+        images = run.confusion
+        errors = images.sum() - images.trace()
+        if not errors:
+            raise NotTestedError(f"{run.row} makes no errors")
+        pairs = permutations(range(len(CLASS_NAMES)), 2)
+        return sum(images[pair] for pair in pairs if in_one(self.sets, pair)) / errors
 
     def words(self) -> str:
         return f"share of errors {within(self.sets)}"
@@ -256,14 +233,20 @@ class ErrorsWithin(Measure):
 
 @dataclass(frozen=True)
 class _OfPixels(Measure):
-    metric: Output
     over: Over
     edge: int | None = None
-    task: ClassVar[Task | None] = "reconstruction"
+    task = "reconstruction"
     what: ClassVar[str]
 
-    def value(self, case: Case, row: str) -> float:
-        return case.pixels(row, self.metric, self.over, self.edge)
+    def value(self, run: Run) -> float:
+        import numpy as np  # which nobody waits for who only reads a paper
+
+        pixels = run.output(self.metric).astype(np.float64)
+        counted = np.ones_like(pixels, dtype=bool)
+        if self.edge is not None:
+            counted[: -self.edge, : -self.edge] = False
+        reduce = {"mean": np.mean, "median": np.median, "max": np.max}[self.over]
+        return float(reduce(pixels[counted]))
 
     def words(self) -> str:
         over = "largest" if self.over == "max" else self.over
@@ -275,22 +258,16 @@ class _OfPixels(Measure):
 class OutputStd(_OfPixels):
     """The standard deviation of the output over images, a pixel's."""
 
-    what: ClassVar[str] = "standard deviation over images"
-
-    @property
-    def unit(self) -> Unit:
-        return "output"
+    what = "standard deviation over images"
+    UNIT = "output"
 
 
 @dataclass(frozen=True)
 class PixelLoss(_OfPixels):
     """The error, a pixel's."""
 
-    what: ClassVar[str] = "error"
-
-    @property
-    def unit(self) -> Unit:
-        return "loss"
+    what = "error"
+    UNIT = "loss"
 
 
 # By the name of the metric.
@@ -305,17 +282,25 @@ MEASURES: dict[str, type[Measure]] = {
 }
 
 
-def recalls(confusion: Sequence[Sequence[int]]) -> dict[str, float]:
+def measure_of(metric: str, given: Mapping[str, Any]) -> Measure:
+    """The measure of this name, with those of the given keys that are its own."""
+    kind = MEASURES[metric]
+    own = {field.name for field in fields(kind)}
+    return kind(metric, **{key: value for key, value in given.items() if key in own - {"metric"}})
+
+
+def recalls(run: Run) -> dict[str, float]:
     """By class the share of its images that are recognised; 0 if it has none."""
+    confusion = run.confusion.tolist()
     return {
         name: images[index] / (sum(images) or 1)
         for index, (name, images) in enumerate(zip(CLASS_NAMES, confusion, strict=True))
     }
 
 
-def in_one(sets: Sequence[Sequence[str]], one: str, other: str) -> bool:
-    """Whether two classes belong to one of the sets."""
-    return any(one in names and other in names for names in sets)
+def in_one(sets: Sequence[Sequence[str]], pair: tuple[int, int]) -> bool:
+    """Whether two classes, by their numbers, belong to one of the sets."""
+    return any({CLASS_NAMES[index] for index in pair} <= {*names} for names in sets)
 
 
 def within(sets: Sequence[Sequence[str]]) -> str:

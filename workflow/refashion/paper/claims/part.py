@@ -14,14 +14,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field
 
-from refashion.paper.claims.case import Case, Over
-from refashion.paper.claims.measures import MEASURES, Measure, Unit
+from refashion.paper.claims.case import Case
+from refashion.paper.claims.measures import MEASURES, Measure, Over, Unit, measure_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import Curve, Moment
 from refashion.paper.problems import show, unknown
 from refashion.paper.record import Distinct, Id, Many, OneOf, Record, allowed
 from refashion.paper.sheet import Sheet
-from refashion.paper.spec import Row, Task
+from refashion.paper.spec import Row
 from refashion.text import listed, sentence
 
 T = TypeVar("T")
@@ -38,6 +38,8 @@ Yes = Annotated[Literal[True], allowed("true")]
 # (key, what is wrong and what is allowed)
 Misfits = Iterator[tuple[str, str]]
 
+# The keys that name rows.
+ROWS = ("row", "rows", "among")
 # Numbers that nobody but us has chosen, unless a claim says why.
 THRESHOLDS = ("level", "factor", "margin", "by", "share", "count")
 # What a reading of the paper may measure otherwise, beside the metric.
@@ -52,10 +54,8 @@ class Part(Record):
     no: Annotated[Yes | None, Field(alias="not")] = None
     """Turns the part round."""
 
-    # The rows that it can be of.
-    task: ClassVar[Task | None] = None
-    # Whether a row may stand in both of its lists.
-    may_share_rows: ClassVar[bool] = False
+    # Whether what it measures must know better and worse.
+    is_order: ClassVar[bool] = False
 
     @abstractmethod
     def effects(self, case: Case) -> dict[str, float]:
@@ -70,14 +70,31 @@ class Part(Record):
         """What the form says of these rows."""
 
     @property
-    def unit(self) -> Unit:
-        """What the effects are counted in."""
-        return "share"
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         """What it says the same of."""
+        metric = self.given().get("metric", ())
+        return (metric,) if isinstance(metric, str) else metric
+
+    def measures(self) -> Sequence[Measure]:
+        """What is measured, by the metrics."""
         return ()
+
+    @property
+    def measure(self) -> Measure:
+        """What is measured, by a part with one metric."""
+        (only,) = self.measures()
+        return only
+
+    @property
+    def unit(self) -> Unit:
+        """What the effects are counted in."""
+        measures = self.measures()
+        return measures[0].unit if measures else "share"
+
+    def values(self, case: Case, rows: Iterable[str]) -> dict[str, float]:
+        """What is measured of each row."""
+        measure = self.measure
+        return {row: measure.value(case.run(row)) for row in rows}
 
     def tested(self, case: Case) -> dict[str, float]:
         """The effects, with the sign turned under ``not``."""
@@ -89,32 +106,29 @@ class Part(Record):
         said = self.words()
         return sentence(f"Not so: {said}" if self.no else said[0].upper() + said[1:])
 
-    def plain(self) -> dict[str, Any]:
-        """As a file has it."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
     def names(self) -> Iterator[tuple[str, str]]:
         """(key, name) of every row that it names."""
-        for key, value in self.given().items():
-            if key == "row":
+        for key, value in self._rows().items():
+            if isinstance(value, str):
                 yield key, value
-            elif key in ("rows", "among"):
+            else:
                 yield from ((f"{key}[{index}]", name) for index, name in enumerate(value))
+
+    def _rows(self) -> dict[str, str | tuple[str, ...]]:
+        return {key: value for key, value in self.given().items() if key in ROWS}
 
     def measured(self) -> set[str | int]:
         """The metrics and moments that it is about."""
         return {*self.metrics} | {value for key, value in self.given().items() if key in MOMENTS}
 
-    def split(self, id_of: Callable[[str], str]) -> tuple[Self, ...]:
+    def split(self, id_of: Callable[[str], str]) -> list[Self]:
         """A part for each metric, with rows by their ids."""
-        given = self.given()
-        rows: dict[str, Any] = {
-            key: tuple(map(id_of, given[key])) for key in ("rows", "among") if key in given
+        rows = {
+            key: id_of(value) if isinstance(value, str) else tuple(map(id_of, value))
+            for key, value in self._rows().items()
         }
-        if "row" in given:
-            rows["row"] = id_of(given["row"])
-        each = [rows | {"metric": metric} for metric in self.metrics] or [rows]
-        return tuple(self.model_copy(update=changes) for changes in each)
+        each = [{"metric": metric} for metric in self.metrics] or [{}]
+        return [self.model_copy(update=rows | changes) for changes in each]
 
     def read_as(self, meant: Callable[[Any], Any]) -> Self:
         """The same of other metrics and moments; ``meant`` gives what stands in place of one."""
@@ -128,32 +142,36 @@ class Part(Record):
 
     def misfits(self, sheet: Sheet) -> Misfits:
         """What is wrong with it, or with the rows that it names."""
-        yield from [*self.wrong_keys()] or [*self.mistakes()] or self._wrong_rows(sheet)
-
-    def wrong_keys(self) -> Misfits:
-        """Keys that are missing or do nothing."""
-        yield from ()
+        yield from [*self.mistakes()] or self._wrong_rows(sheet)
 
     def mistakes(self) -> Misfits:
         """What does not fit together, whatever the rows are."""
-        yield from ()
+        for measure in self.measures():
+            yield from measure.mistakes()
+        for measure in self.measures():
+            if self.is_order and measure.more_is_better is None:
+                said = "knows no better and worse; allowed: a loss, accuracy or recall"
+                yield "metric", f"{measure.metric} {said}"
 
     def lacking(self, row: Row) -> Iterator[str]:
         """Why a row does not have what is asked for, if so."""
-        if self.task and row.task != self.task:
-            yield f"is a {row.task}; allowed: a {self.task}"
+        for measure in self.measures():
+            yield from measure.lacking(row)
 
     def _wrong_rows(self, sheet: Sheet) -> Misfits:
-        found: dict[tuple[str, int], tuple[str, str]] = {}
+        seen: set[tuple[bool, int | None]] = set()
+        rows: dict[tuple[str, str], Row] = {}
         for key, name in self.names():
-            side = key.partition("[")[0] if self.may_share_rows else ""
-            if name not in sheet.names:
+            index = sheet.names.get(name)
+            # One of several rows may be among the others too.
+            place = key.startswith("rows"), index
+            if index is None:
                 yield key, unknown(name, sheet.names, "row of this paper")
-            elif (side, sheet.names[name]) in found:
+            elif place in seen:
                 yield key, f"{show(name)} stands twice, or under another name; allowed: once"
-            else:
-                found[side, sheet.names[name]] = key, name
-        rows = {key: sheet.rows[index] for (_, index), key in found.items() if index in sheet.rows}
+            elif index in sheet.rows:
+                rows[key, name] = sheet.rows[index]
+            seen.add(place)
         mixed = len({row.task for row in rows.values()}) > 1
         for (key, name), row in rows.items():
             for reason in self.lacking(row):
@@ -175,19 +193,18 @@ class OneAmong(Part):
     among: Ids
 
 
-class OfMetric(Part):
-    """Of a metric; of several it says the same of each."""
+class OfClasses(OfRows):
+    """Of how some rows classify."""
 
-    metric: Annotated[OneOrMore[MetricName], allowed("the name of a metric, or a list of them")]
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return (self.metric,) if isinstance(self.metric, str) else self.metric
+    def lacking(self, row: Row) -> Iterator[str]:
+        if row.task != "classification":
+            yield f"is a {row.task}; allowed: a classification"
 
 
-class Measured(OfMetric):
+class Measured(Part):
     """Of a metric and what stands beside its name: the keys of all measures."""
 
+    metric: Annotated[OneOrMore[MetricName], allowed("the name of a metric, or a list of them")]
     at: Moment | None = None
     minus: Curve | None = None
     since: Moment | None = None
@@ -198,57 +215,24 @@ class Measured(OfMetric):
     edge: Annotated[int, Field(ge=1, le=14)] | None = None
 
     def measures(self) -> list[Measure]:
-        """What is measured, by the metrics."""
-        given = self.given()
-        return [
-            kind(metric, **{key: given[key] for key in _keys(kind) if key in given})
-            for metric, kind in ((metric, MEASURES[metric]) for metric in self.metrics)
-        ]
+        return [measure_of(metric, self.given()) for metric in self.metrics]
 
-    @property
-    def measure(self) -> Measure:
-        """What is measured, by a part with one metric."""
-        (only,) = self.measures()
-        return only
+    def misfits(self, sheet: Sheet) -> Misfits:
+        yield from [*self._wrong_keys()] or super().misfits(sheet)
 
-    @property
-    def unit(self) -> Unit:
-        return self.measure.unit
-
-    def values(self, case: Case, rows: Iterable[str]) -> dict[str, float]:
-        """What is measured of each row."""
-        measure = self.measure
-        return {row: measure.value(case, row) for row in rows}
-
-    def wrong_keys(self) -> Misfits:
-        given, kinds = self.given(), [MEASURES[metric] for metric in self.metrics]
-        takes = {key: needed for kind in kinds for key, needed in _keys(kind).items()}
+    def _wrong_keys(self) -> Misfits:
+        """Keys that are missing or do nothing."""
+        given = {_written(key): value for key, value in self.given().items()}
+        takes = dict(key for metric in self.metrics for key in _keys(metric))
         needed = [key for key, field in type(self).model_fields.items() if field.is_required()]
         needed += [key for key, is_needed in takes.items() if is_needed]
         for key in needed:
             if given.get(key) is None:
-                yield _written(key), f"is missing; needed here: {', '.join(map(_written, needed))}"
-        for key in Measured.model_fields.keys() - OfMetric.model_fields.keys() - takes.keys():
-            if key in given:
-                allowed = ", ".join(map(_written, takes)) or "none"
-                idle = f"{show(given[key])} does nothing beside {listed(self.metrics)}"
-                yield _written(key), f"{idle}; allowed: {allowed}"
-
-    def mistakes(self) -> Misfits:
-        for measure in self.measures():
-            yield from measure.mistakes()
-
-    def lacking(self, row: Row) -> Iterator[str]:
-        for measure in self.measures():
-            yield from measure.lacking(row)
-
-
-def ordered(measures: Sequence[Measure]) -> Misfits:
-    """Why these measures know no better and worse, if so."""
-    for measure in measures:
-        if measure.more_is_better is None:
-            said = "knows no better and worse; allowed: a loss, accuracy or recall"
-            yield "metric", f"{measure.metric} {said}"
+                yield key, f"is missing; needed here: {', '.join(needed)}"
+        of_others = {key for metric in MEASURES for key, _ in _keys(metric)} - takes.keys()
+        for key in (key for key in given if key in of_others):
+            idle = f"{show(given[key])} does nothing beside {listed(self.metrics)}"
+            yield key, f"{idle}; allowed: {', '.join(takes) or 'none'}"
 
 
 def each_of(rows: Sequence[str]) -> str:
@@ -256,12 +240,11 @@ def each_of(rows: Sequence[str]) -> str:
     return rows[0] if len(rows) == 1 else f"each of {listed(rows)}"
 
 
-def _keys(kind: type[Measure]) -> dict[str, bool]:
-    """The keys that stand beside a measure's name, and whether it needs them."""
-    own = [field for field in fields(kind) if field.name != "metric"]
-    return {field.name: field.default is MISSING for field in own}
+def _keys(metric: str) -> Iterator[tuple[str, bool]]:
+    """The keys that stand beside a metric's name, as a file has them, and whether it needs them."""
+    for field in fields(MEASURES[metric])[1:]:
+        yield _written(field.name), field.default is MISSING
 
 
 def _written(key: str) -> str:
-    """A key as a file has it."""
     return key.rstrip("_")

@@ -22,25 +22,24 @@ than one interval's 2.5 %.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from refashion.errors import NotTestedError
-from refashion.judging.claims.case import Levels, OneSeed
-from refashion.judging.statistics import mean_interval
+from refashion.judging.statistics import Verdict, mean_interval
+from refashion.paper.claims.case import Case
 from refashion.paper.claims.measures import Unit  # noqa: TC001 - pydantic reads the results' types
 from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
-from refashion.results.run import read_runs
 from refashion.results.summary import statistics
 from refashion.text import NONE, listed
 
 if TYPE_CHECKING:
     from refashion.judging import levels as images
     from refashion.paper.claims import Claim
+    from refashion.paper.claims.case import Levels
     from refashion.paper.claims.part import Part
     from refashion.paper.papers import Paper
     from refashion.results.run import Run
@@ -49,23 +48,12 @@ SAME_LOSS = 1e-6
 
 # By seed and row id.
 Runs: TypeAlias = "Mapping[int, Mapping[str, Run]]"
+# By seed and by what they are of.
+Effects: TypeAlias = Mapping[int, Mapping[str, float]]
 
 
-class ClaimVerdict(StrEnum):
-    """What is said of a claim, of a part of its test, or of an effect.
-
-    ``sign`` stands beside the word, so that a verdict is seen at a glance by everybody; ``counted``
-    is what one claim does, and several do.
-    """
-
-    sign: str
-    counted: str
-
-    def __new__(cls, word: str, sign: str, counted: str) -> ClaimVerdict:
-        verdict = str.__new__(cls, word)
-        verdict._value_ = word
-        verdict.sign, verdict.counted = sign, counted
-        return verdict
+class ClaimVerdict(Verdict):
+    """What is said of a claim, of a part of its test, or of an effect."""
 
     HOLDS = "holds", "✓", "holds/hold"
     DOES_NOT_HOLD = "does not hold", "×", "does not hold/do not hold"
@@ -122,10 +110,10 @@ class ClaimResult:
 
 def judge(values: Sequence[float]) -> ClaimVerdict:
     """The verdict on an effect from its values, one a seed."""
-    interval = mean_interval(values)
-    if interval and interval[0] > 0:
+    low, high = mean_interval(values) or (0.0, 0.0)
+    if low > 0:
         return ClaimVerdict.HOLDS
-    return ClaimVerdict.DOES_NOT_HOLD if interval and interval[1] < 0 else ClaimVerdict.UNDECIDED
+    return ClaimVerdict.DOES_NOT_HOLD if high < 0 else ClaimVerdict.UNDECIDED
 
 
 def combine(verdicts: Sequence[ClaimVerdict], needs: int) -> ClaimVerdict:
@@ -138,170 +126,8 @@ def combine(verdicts: Sequence[ClaimVerdict], needs: int) -> ClaimVerdict:
     return ClaimVerdict.NOT_TESTED if not_tested else ClaimVerdict.UNDECIDED
 
 
-# ---- one claim ----------------------------------------------------------------------------------
-
-
-def evaluate_claim(
-    claim: Claim, paper: Paper, runs: Runs, levels: Levels | None = None
-) -> ClaimResult:
-    """What the runs say about one claim of a paper; ``levels`` may lack if no part needs one."""
-    if not claim.test:
-        note = claim.untestable or "No test of it is written."
-        return ClaimResult(claim.id, ClaimVerdict.NOT_TESTED, note)
-    measured = [
-        _measure(part, runs, levels) for part in claim.parts(lambda name: paper.row(name).id)
-    ]
-    # A part that no seed can test leaves the others theirs.
-    common = [seed for seed in runs if all(seed in one.by_seed for one in measured if one.by_seed)]
-    parts = tuple(_evaluate_part(one, common, of_all=len(runs)) for one in measured)
-    needs = claim.needs or len(parts)
-    seeds = tuple(common) if all(part.seeds for part in parts) else ()
-    return ClaimResult(
-        id=claim.id,
-        verdict=combine([part.verdict for part in parts], needs),
-        note=" ".join(dict.fromkeys(part.note for part in parts if part.note)),
-        seeds=seeds,
-        holds_in=tuple(
-            seed for seed in seeds if sum(seed in part.holds_in for part in parts) >= needs
-        ),
-        needs=needs,
-        parts=parts,
-    )
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """A part, its effects by seed, and by what is lacking the seeds that cannot test it."""
-
-    part: Part
-    by_seed: Mapping[int, Mapping[str, float]]
-    lacking: Mapping[str, Sequence[int]]
-
-    def why_not(self) -> list[str]:
-        """What is lacking, and where."""
-        return [
-            f"{reason} (seed {listed(lack)})." if self.by_seed else f"{reason}."
-            for reason, lack in self.lacking.items()
-        ]
-
-
-def _measure(part: Part, runs: Runs, levels: Levels | None) -> _Measured:
-    by_seed: dict[int, dict[str, float]] = {}
-    lacking: dict[str, list[int]] = {}
-    for seed, of_seed in runs.items():
-        try:
-            by_seed[seed] = part.tested(OneSeed(of_seed, levels))
-        except NotTestedError as error:
-            lacking.setdefault(str(error), []).append(seed)
-    return _Measured(part, by_seed, lacking)
-
-
-def _evaluate_part(measured: _Measured, seeds: Sequence[int], of_all: int) -> PartResult:
-    """A part judged on those of the seeds that can test it, ``of_all`` the seeds that were run."""
-    part = measured.part
-    by_seed = {seed: measured.by_seed[seed] for seed in seeds if seed in measured.by_seed}
-    effects = _by_effect(by_seed)
-    values = {name: _clean(list(each.values()), part.unit) for name, each in effects.items()}
-    needs = 1 if part.no else len(values)
-    verdicts = [judge(each) for each in values.values()]
-    verdict = combine(verdicts, needs) if verdicts else ClaimVerdict.NOT_TESTED
-    decides = _deciding(values, verdict, negated=bool(part.no)) if values else None
-    of_deciding = values[decides] if decides else ()
-    spread = statistics(of_deciding)
-    return PartResult(
-        test=part.plain(),
-        tested=part.sentence(),
-        verdict=verdict,
-        note=" ".join([*measured.why_not(), *_alone(by_seed, of_all), *_diverged(effects)]),
-        unit=part.unit,
-        seeds=tuple(by_seed),
-        holds_in=tuple(
-            seed
-            for index, seed in enumerate(by_seed)
-            if sum(each[index] > 0 for each in values.values()) >= needs
-        ),
-        effects=values,
-        decides=decides,
-        mean=spread.mean,
-        sd=spread.sd,
-        n=spread.n,
-        values=spread.values,
-        interval=mean_interval(of_deciding),
-    )
-
-
-def _by_effect(by_seed: Mapping[int, Mapping[str, float]]) -> dict[str, dict[int, float]]:
-    names = [*next(iter(by_seed.values()))] if by_seed else []
-    return {name: {seed: of[name] for seed, of in by_seed.items()} for name in names}
-
-
-def _alone(seeds: Mapping[int, Any], of_all: int) -> list[str]:
-    """That there is one seed, if so."""
-    if len(seeds) != 1:
-        return []
-    (alone,) = seeds
-    return ["One seed was run." if of_all == 1 else f"Seed {alone} alone can be tested."]
-
-
-def _diverged(effects: Mapping[str, Mapping[int, float]]) -> list[str]:
-    """Which runs failed without a limit."""
-    gone = {
-        name: [s for s, value in of.items() if math.isinf(value)] for name, of in effects.items()
-    }
-    return [
-        f"{name} diverged (seed {listed(seeds)}): as far off as any other run."
-        for name, seeds in gone.items()
-        if seeds
-    ]
-
-
-def _deciding(values: Mapping[str, Sequence[float]], verdict: ClaimVerdict, negated: bool) -> str:
-    """The effect that stands for the part: the weakest, or under ``not`` the strongest.
-
-    A part holds by the lower ends of its intervals, and does not by an upper one. Of an undecided
-    part it is the effect that the fewest seeds are for, and of those the least on the mean: the one
-    with the widest interval may hold in all of them.
-    """
-    undecided = verdict == ClaimVerdict.UNDECIDED
-    if undecided:
-        values = {name: each for name, each in values.items() if judge(each) == verdict}
-
-    def strength(name: str) -> tuple[float, float]:
-        each = values[name]
-        if undecided:
-            return sum(value > 0 for value in each), statistics(each).mean or 0.0
-        low, high = mean_interval(each) or (0.0, 0.0)
-        return (high if verdict == ClaimVerdict.DOES_NOT_HOLD else low), 0.0
-
-    return (max if negated else min)(values, key=strength)
-
-
-def _clean(values: Sequence[float], counted_in: Unit) -> tuple[float, ...]:
-    """Effects that a mean can be taken of.
-
-    Losses as near as sums in another order bring them are the same loss. A run that diverged is as
-    far off as the furthest of the others, or by the whole of the level.
-    """
-    furthest = max((abs(value) for value in values if math.isfinite(value)), default=1.0)
-    finite = [v if math.isfinite(v) else math.copysign(furthest or 1.0, v) for v in values]
-    return tuple(0.0 if counted_in == "loss" and abs(v) < SAME_LOSS else v for v in finite)
-
-
-# ---- a paper ------------------------------------------------------------------------------------
-
-
-def evaluate(
-    paper: Paper, results_root: Path, seeds: Sequence[int], levels: images.Levels
-) -> list[ClaimResult]:
-    """Every claim of a paper, in its order, from what its runs left under ``results_root``.
-
-    See :func:`evaluate_claims`.
-    """
-    return evaluate_claims(paper, read_runs(paper, results_root, seeds), levels)
-
-
-def evaluate_claims(paper: Paper, runs: Runs, levels: images.Levels) -> list[ClaimResult]:
-    """Every claim of a paper, in its order.
+def evaluate(paper: Paper, runs: Runs, levels: images.Levels) -> list[ClaimResult]:
+    """What the runs say about every claim of a paper, in its order.
 
     ``levels`` are those of the runs' images, as found by :func:`refashion.judging.levels.describe`.
     """
@@ -321,3 +147,121 @@ def load(paper: Paper, results_root: Path) -> dict[str, ClaimResult]:
     file = evidence_file(results_root, paper.key, "claims")
     found = read_record(list[ClaimResult], file, "test the claims before the report")
     return {claim.id: claim for claim in found}
+
+
+def evaluate_claim(
+    claim: Claim, paper: Paper, runs: Runs, levels: Levels | None = None
+) -> ClaimResult:
+    """What the runs say about one claim of a paper; ``levels`` may lack if no part needs one."""
+    if not claim.test:
+        note = claim.untestable or "No test of it is written."
+        return ClaimResult(claim.id, ClaimVerdict.NOT_TESTED, note)
+    tested = claim.parts(lambda name: paper.row(name).id)
+    measured = [_measure(part, runs, levels) for part in tested]
+    # A part that no seed can test leaves the others theirs.
+    common = [seed for seed in runs if all(seed in effects for effects, _ in measured if effects)]
+    parts = tuple(
+        _evaluate_part(part, {seed: effects[seed] for seed in common if effects}, notes, len(runs))
+        for part, (effects, notes) in zip(tested, measured, strict=True)
+    )
+    needs = claim.needs or len(parts)
+    seeds = tuple(common) if all(part.seeds for part in parts) else ()
+    return ClaimResult(
+        id=claim.id,
+        verdict=combine([part.verdict for part in parts], needs),
+        note=" ".join(dict.fromkeys(part.note for part in parts if part.note)),
+        seeds=seeds,
+        holds_in=tuple(
+            seed for seed in seeds if sum(seed in part.holds_in for part in parts) >= needs
+        ),
+        needs=needs,
+        parts=parts,
+    )
+
+
+def _measure(part: Part, runs: Runs, levels: Levels | None) -> tuple[Effects, list[str]]:
+    """A part's effects in the seeds that can test it, and why the others cannot."""
+    effects: dict[int, dict[str, float]] = {}
+    lacking: dict[str, list[int]] = {}
+    for seed, of_seed in runs.items():
+        try:
+            effects[seed] = part.tested(Case(of_seed, levels))
+        except NotTestedError as error:
+            lacking.setdefault(str(error), []).append(seed)
+    return effects, [
+        f"{reason} (seed {listed(seeds)})." if effects else f"{reason}."
+        for reason, seeds in lacking.items()
+    ]
+
+
+def _evaluate_part(part: Part, by_seed: Effects, notes: list[str], of_all: int) -> PartResult:
+    """A part judged on its effects in some seeds, ``of_all`` that were run."""
+    effects = {
+        name: _clean([of[name] for of in by_seed.values()], part.unit)
+        for name in next(iter(by_seed.values()), ())
+    }
+    needs = 1 if part.no else len(effects)
+    verdicts = [judge(values) for values in effects.values()]
+    verdict = combine(verdicts, needs) if verdicts else ClaimVerdict.NOT_TESTED
+    decides = _deciding(effects, verdict, negated=bool(part.no))
+    of_deciding = effects[decides] if decides else ()
+    return PartResult(
+        test=part.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        tested=part.sentence(),
+        verdict=verdict,
+        note=" ".join([*notes, *_remarks(by_seed, of_all)]),
+        unit=part.unit,
+        seeds=tuple(by_seed),
+        holds_in=tuple(
+            seed
+            for seed, *values in zip(by_seed, *effects.values(), strict=True)
+            if sum(value > 0 for value in values) >= needs
+        ),
+        effects=effects,
+        decides=decides,
+        **vars(statistics(of_deciding)),
+        interval=mean_interval(of_deciding),
+    )
+
+
+def _clean(values: Sequence[float], counted_in: Unit) -> tuple[float, ...]:
+    """Effects that a mean can be taken of.
+
+    Losses as near as sums in another order bring them are the same loss. A run that diverged is as
+    far off as the furthest of the others, or by the whole of the level.
+    """
+    furthest = max((abs(value) for value in values if math.isfinite(value)), default=1.0)
+    finite = [v if math.isfinite(v) else math.copysign(furthest or 1.0, v) for v in values]
+    return tuple(0.0 if counted_in == "loss" and abs(v) < SAME_LOSS else v for v in finite)
+
+
+def _remarks(by_seed: Effects, of_all: int) -> Iterator[str]:
+    """That one seed alone tests a part, and which runs failed without a limit."""
+    if len(by_seed) == 1:
+        (alone,) = by_seed
+        yield "One seed was run." if of_all == 1 else f"Seed {alone} alone can be tested."
+    for name in next(iter(by_seed.values()), ()):
+        if gone := [seed for seed, of in by_seed.items() if math.isinf(of[name])]:
+            yield f"{name} diverged (seed {listed(gone)}): as far off as any other run."
+
+
+def _deciding(
+    effects: Mapping[str, Sequence[float]], verdict: ClaimVerdict, negated: bool
+) -> str | None:
+    """The effect that stands for the part: the weakest, or under ``not`` the strongest.
+
+    A part holds by the lower ends of its intervals, and does not by an upper one. Of an undecided
+    part it is the effect that the fewest seeds are for, and of those the least on the mean: the one
+    with the widest interval may hold in all of them.
+    """
+    undecided = verdict == ClaimVerdict.UNDECIDED
+
+    def strength(name: str) -> tuple[float, float]:
+        values = effects[name]
+        if undecided:
+            return sum(value > 0 for value in values), statistics(values).mean or 0.0
+        low, high = mean_interval(values) or (0.0, 0.0)
+        return (high if verdict == ClaimVerdict.DOES_NOT_HOLD else low), 0.0
+
+    known = [name for name in effects if not undecided or judge(effects[name]) == verdict]
+    return (max if negated else min)(known, key=strength, default=None)
