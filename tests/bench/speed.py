@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from refashion.paper import architectures, layers
+from refashion.paper import layers, papers
 from refashion.paper.spec import Normalisation, Spec
 from refashion.training import dataset, networks, sources
 from refashion.training.device import prepare
@@ -32,9 +32,9 @@ from torch import nn
 BATCH = 128
 NORMALISATION = Normalisation(mean=0.5, std=0.5)
 CASES = {
-    "architecture 2": architectures.caprari2025_autoencoder2(latent=None, dropout=0.2),
-    "classifier": architectures.caprari2025_classifier(n1=128, n2=64, dropout=0.2),
-    "fully connected": architectures.magallanes2022_autoencoder(hidden=256, dropout=0.1),
+    "architecture 2": ("caprari2025", "t4-arch2-nolinear"),
+    "classifier": ("caprari2025", "t9-base"),
+    "fully connected": ("magallanes2022", "h256"),
 }
 
 
@@ -182,7 +182,9 @@ def _write_idx_files(images: Path, folder: Path) -> None:
 def _work(way: str, case: str, images: Path, seconds: float, threads: int, start, results) -> None:
     """One process: warm up, wait for the others, then work for a while."""
     torch.set_num_threads(threads)
-    pieces = WAYS[way](CASES[case], images)
+    paper, row = CASES[case]
+    network = papers.load_paper(papers.PAPERS_FOLDER / f"{paper}.yaml").row(row).network
+    pieces = WAYS[way](network, images)
     try:
         next(pieces), next(pieces)
     except Exception:

@@ -15,7 +15,9 @@ import yaml
 from refashion.judging.levels import Level, Levels, PaperLevels, Protocol
 from refashion.judging.scorecard import Card, grade_paper
 from refashion.paper import papers
+from refashion.paper.architectures import Architecture
 from refashion.paper.config import Config, Margins, validate_config
+from refashion.paper.layers import Network
 from refashion.paper.spec import Row
 from refashion.paper.yaml_file import read_yaml
 from refashion.results.files import write_record
@@ -98,6 +100,13 @@ DEFAULTS = {
     "epochs": 30,
     "normalisation": {"mean": 0.5, "std": 0.5},
 }
+PAPERS = Path(__file__).parents[2] / "workflow/papers"
+# Those of all papers, for any made-up one.
+ARCHITECTURES: dict[str, Any] = {
+    name: architecture
+    for file in sorted(PAPERS.glob("*.yaml"))
+    for name, architecture in read_yaml(file)["architectures"].items()
+}
 AUTOENCODER = "caprari2025_autoencoder1"
 CLASSIFIER = "ochotorena2023_classifier"
 
@@ -109,6 +118,11 @@ def row(id: str, architecture: str = AUTOENCODER, **keys: Any) -> dict[str, Any]
     return {"parameters": usual.get(architecture)} | entry
 
 
+def network(architecture: str, dropout: float = 0.2, **parameters: Any) -> Network:
+    """A network of one of the papers."""
+    return Architecture.model_validate(ARCHITECTURES[architecture]).build(parameters, dropout)
+
+
 def made(rows: list[dict], key: str = "made2020", **sections: Any) -> dict[str, Any]:
     """The data of a paper with these rows, that prints, shows and claims what is given alone."""
     return {
@@ -116,6 +130,7 @@ def made(rows: list[dict], key: str = "made2020", **sections: Any) -> dict[str, 
         "citation": {"authors": ["Ada Núñez"], "title": "Made up", "date": "2020-02-02"},
         "protocol": PROTOCOL,
         "defaults": DEFAULTS,
+        "architectures": ARCHITECTURES,
         "rows": rows,
         **dict.fromkeys(("tables", "assumptions", "figures", "claims"), ()),
     } | sections

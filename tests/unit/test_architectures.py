@@ -1,8 +1,9 @@
 """The architectures against the papers' tables: shapes, parameter counts, and plain PyTorch."""
 
 import pytest
+import synthetic
 import torch
-from refashion.paper import architectures, layers
+from refashion.paper import layers
 from refashion.training import networks
 from torch import nn
 
@@ -148,12 +149,11 @@ CASES = CAPRARI2025 + OCHOTORENA2023 + PALACIO2025 + FULLY_CONNECTED
 
 
 def _network(name, parameters):
-    dropout = {} if name == "borgnino2023_autoencoder" else {"dropout": 0.2}
-    return architectures.ARCHITECTURES[name](**parameters, **dropout)
+    return synthetic.network(name, **parameters)
 
 
 def test_every_architecture_is_held_against_its_paper():
-    assert {name for name, *_ in CASES} == {*architectures.ARCHITECTURES}
+    assert {name for name, *_ in CASES} == {*synthetic.ARCHITECTURES}
 
 
 @pytest.mark.parametrize(("name", "parameters", "shapes", "_count"), CASES)

@@ -13,7 +13,6 @@ from refashion.judging.diagnosis import findings
 from refashion.judging.diagnosis import runs as diagnosis
 from refashion.judging.excess import excess_over_floor
 from refashion.paper import layers, papers
-from refashion.paper.architectures import ARCHITECTURES
 from refashion.results.summary import statistics
 from refashion.training import dataset
 
@@ -137,16 +136,16 @@ def test_output_padding_leaves_rows_behind_that_nothing_reaches():
         "magallanes2022_autoencoder": [],
     }
     parameters = {
-        "ochotorena2023_autoencoder": (64, "output_padding"),
-        "palacio2025_autoencoder": (64, "sigmoid"),
-        "caprari2025_autoencoder1": (None,),
-        "caprari2025_autoencoder3": (256,),
-        "magallanes2022_autoencoder": (64,),
+        "ochotorena2023_autoencoder": {"latent": 64, "upsampling": "output_padding"},
+        "palacio2025_autoencoder": {"latent": 64, "output": "sigmoid"},
+        "caprari2025_autoencoder1": {"latent": None},
+        "caprari2025_autoencoder3": {"latent": 256},
+        "magallanes2022_autoencoder": {"hidden": 64},
     }
     for name, rows in reaching.items():
-        network = ARCHITECTURES[name](*parameters[name], dropout=0.2)
+        network = synthetic.network(name, **parameters[name])
         assert network.unreached_rows() == rows, name
-    larger = ARCHITECTURES["ochotorena2023_autoencoder"](64, "larger_kernel", 0.2)
+    larger = synthetic.network("ochotorena2023_autoencoder", latent=64, upsampling="larger_kernel")
     assert larger.unreached_rows() == []
     # A convolution behind such rows draws the row before them into the first of them.
     behind = layers.Network(

@@ -10,14 +10,13 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import synthetic
 import yaml
 from jsonschema import Draft202012Validator
 from refashion.errors import UserError
 from refashion.paper import papers, schema
-from refashion.paper.architectures import ARCHITECTURES
 from refashion.paper.config import Config, validate_config
 from refashion.paper.images import CLASS_NAMES
-from refashion.paper.layers import Conv, Flatten, Linear, Network
 from refashion.paper.spec import Encoder, Normalisation
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -99,6 +98,9 @@ def load_changed(written, tmp_path) -> Callable:
 
     def load(change: Callable[[dict], object]) -> papers.Paper:
         data = deepcopy(written)
+        # What other papers have may be asked for in a change.
+        data["architectures"] = synthetic.ARCHITECTURES | data["architectures"]
+        data = deepcopy(data)
         change(data)
         file = tmp_path / "caprari2025.yaml"
         file.write_text(yaml.dump(data, Dumper=Dumper, allow_unicode=True), encoding="utf-8")
@@ -128,6 +130,10 @@ def config() -> dict:
 
 def index_of(data: dict, row: str) -> int:
     return [entry["id"] for entry in data["rows"]].index(row)
+
+
+AUTOENCODER = ("architectures", "caprari2025_autoencoder1")
+CLASSIFIER = ("architectures", "caprari2025_classifier")
 
 
 # ---- what the paper's file holds ----------------------------------------------------------------
@@ -233,7 +239,7 @@ def test_a_spec_is_complete_sorted_and_plain(paper):
 
 def test_a_row_builds_the_network_its_spec_names(paper):
     row = paper.row("t5-p04")
-    assert row.network == ARCHITECTURES["caprari2025_autoencoder2"](latent=None, dropout=0.4)
+    assert row.network == synthetic.network("caprari2025_autoencoder2", latent=None, dropout=0.4)
     assert row.task == "reconstruction"
     assert paper.row("t9-b256").task == "classification"
 
@@ -432,7 +438,53 @@ REFUSED = [
     (
         put("rows", 3, "architecture", value="caprari2025_autoencoder4"),
         "rows[3].architecture",
-        "'caprari2025_autoencoder4' is no architecture; did you mean 'caprari2025_autoencoder",
+        "'caprari2025_autoencoder4' is no architecture of this file; did you mean 'capr",
+    ),
+    # architectures
+    (
+        put(*AUTOENCODER, "encoder", 0, "layer", value="convv"),
+        f"{'.'.join(AUTOENCODER)}.encoder[0].layer",
+        "'convv' is no layer; did you mean 'conv'? allowed: conv, conv_transpose, max_pool,",
+    ),
+    (
+        put(*AUTOENCODER, "encoder", 0, "kernal", value=3),
+        f"{'.'.join(AUTOENCODER)}.encoder[0].kernal",
+        "'kernal' is no key here; did you mean 'kernel'? allowed: when, unless, gives, layer, chan",
+    ),
+    (
+        put(*AUTOENCODER, "encoder", 0, "dropout", value=1.5),
+        f"{'.'.join(AUTOENCODER)}.encoder[0].dropout",
+        "1.5 is not a rate in [0, 1), or p",
+    ),
+    (
+        put(*AUTOENCODER, "encoder", 3, "features", value="latnet"),
+        f"{'.'.join(AUTOENCODER)}.encoder[3].features",
+        "'latnet' is no number here; did you mean 'latent'? allowed: latent",
+    ),
+    (
+        put(*AUTOENCODER, "encoder", 3, "dropout", value="latent"),
+        f"{'.'.join(AUTOENCODER)}.encoder[3].dropout",
+        "'latent' is no number here; allowed: p",
+    ),
+    (
+        put(*AUTOENCODER, "head", 1, "when", value={"second_linear": "naked"}),
+        f"{'.'.join(AUTOENCODER)}.head[1].when.second_linear",
+        "'naked' is no choice here; allowed: as_first, bare",
+    ),
+    (
+        put(*AUTOENCODER, "head", 1, "unless", value={"n3": 2}),
+        f"{'.'.join(AUTOENCODER)}.head[1].unless.n3",
+        "'n3' is no parameter of this architecture; allowed: latent, second_linear",
+    ),
+    (
+        put(*AUTOENCODER, "parameters", "n3", value="size"),
+        f"{'.'.join(AUTOENCODER)}.parameters.n3",
+        "does nothing; allowed: one that a layer names",
+    ),
+    (
+        put(*AUTOENCODER, "parameters", "latent", value="sizes"),
+        f"{'.'.join(AUTOENCODER)}.parameters.latent",
+        "'sizes' is not size, size or null, or {one_of: [words], default: one of them",
     ),
     (
         put("rows", 3, "parameters", value={"latents": 3, "latent": 3}),
@@ -958,13 +1010,19 @@ def test_a_row_that_is_wrong_does_not_make_what_names_it_wrong(problems):
     assert keys == ["rows[3].epochs"]  # rows[12], Tables IV and V and Figure 1 name this row
 
 
-def test_layers_that_do_not_fit_are_refused_before_any_training(problems, monkeypatch):
-    def misfit(latent: int | None, dropout: float) -> Network:
-        return Network((Conv(4, kernel=40),), (Flatten(), Linear(10)))
-
-    monkeypatch.setitem(ARCHITECTURES, "misfit", misfit)
-    (line,) = problems(put("rows", 4, "architecture", value="misfit"))
-    assert line.startswith("rows[4].parameters: {'latent': 256} do not fit: Conv(channels=4")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (put(*CLASSIFIER, "encoder", 0, "kernel", value=40), "Conv(channels=16, kernel=40, stride"),
+        (put(*CLASSIFIER, "head", 0, "gives", 0, value=1569), "Flatten() gives (1568,), not (1569"),
+    ],
+)
+def test_layers_that_do_not_fit_are_refused_before_any_training(problems, change, said):
+    assert all(
+        line.startswith("rows[") and f"'n2': 64}} do not fit: {said}" in line
+        for line in problems(change)
+        if "128, 'n2': 128" not in line
+    )
 
 
 @pytest.mark.parametrize(

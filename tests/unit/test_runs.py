@@ -1,6 +1,5 @@
 """A run's files are read as their row's, or refused by name."""
 
-import argparse
 import json
 import shutil
 from dataclasses import replace
@@ -49,14 +48,13 @@ def with_rate(row, learning_rate):
 
 
 def summarise(root, seeds=(0, 1)):
-    arguments = argparse.Namespace(
-        paper=PAPER.file,
+    verbs.summarise(
+        paper=PAPER,
         row=ROW.id,
         seeds=seeds,
         metrics=[run_folder(root, ROW, seed) / "metrics.json" for seed in seeds],
         out=summary_file(root, ROW),
     )
-    verbs.summarise(arguments)
 
 
 READERS = {

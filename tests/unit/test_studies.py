@@ -65,6 +65,7 @@ PAPER = {
         "epochs": 3,
         "normalisation": {"mean": 0.5, "std": 0.5},
     },
+    "architectures": synthetic.ARCHITECTURES,
     "rows": [
         {
             "id": "ae",

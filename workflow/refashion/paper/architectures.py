@@ -1,294 +1,210 @@
-"""The papers' architectures, a layer a line as in their tables, output shapes alongside.
+"""The architectures of a paper's file: a layer a line, as its tables print them.
 
-Each function takes a row's ``parameters``, and its ``dropout`` if it has such layers, and returns
-a :class:`~refashion.paper.layers.Network`. A paper's YAML names them by their key in
-``ARCHITECTURES``.
+A row fills in the parameters of the one that it names, and its dropout for ``p``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, Union, cast, get_type_hints
 
-from refashion.paper.layers import (
-    Conv,
-    ConvTranspose,
-    Flatten,
-    LeakyReLU,
-    Linear,
-    MaxPool,
-    Network,
-    Sigmoid,
-    Unflatten,
-)
+from pydantic import Field, create_model
 
-SecondLinear = Literal["as_first", "bare"]
+from refashion.paper import layers
+from refashion.paper.layers import Layer, Network, Size
+from refashion.paper.problems import Misfits, show, unknown
+from refashion.paper.record import Distinct, Many, Record, Text, allowed
+
+DROPOUT = "p"
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Value = int | str | None
+Values = Mapping[str, Value | float]
 
 
-def _through_code(
-    latent: int | None,
-    in_encoder: float,
-    in_decoder: float,
-    map_shape: tuple[int, int, int],
-    second_linear: SecondLinear,
-):
-    """The optional linear code of Tables I-III: (layers of the encoder, layers of the decoder).
+class Choice(Record):
+    """A parameter that is one of some words; rows leave out its default."""
 
-    The tables print one linear row, features to ``latent``, and then unflatten the features
-    again: the second linear layer, back from ``latent``, is missing there and added here, with
-    ReLU and dropout like the first, or ``bare``, without either.
-    """
-    if latent is None:
-        return (), ()
-    channels, height, width = map_shape
-    features = channels * height * width
-    if second_linear == "bare":
-        second = Linear(features)
-    else:
-        second = Linear(features, relu=True, dropout=in_decoder)
-    narrow = (Flatten(), Linear(latent, relu=True, dropout=in_encoder))
-    return narrow, (second, Unflatten(channels, height, width))
+    one_of: Annotated[Distinct[Text], Field(min_length=2)]
+    default: Text | None = None
 
 
-def caprari2025_autoencoder1(
-    latent: int | None, dropout: float, second_linear: SecondLinear = "as_first"
-) -> Network:
-    """caprari2025, Table I: one convolution; ``latent`` None leaves the linear code out.
-
-    Deviations: the transposed convolution's output_padding 1, not printed, which 14 to 28 needs;
-    the second linear layer, see ``_through_code``.
-    """
-    p = dropout
-    narrow, widen = _through_code(latent, p, p, (16, 14, 14), second_linear)
-    encoder = (
-        Conv(16, kernel=3, padding=1, relu=True, dropout=p),  #            16 × 28 × 28
-        MaxPool(2),  #                                                     16 × 14 × 14
-    )
-    decoder = (
-        ConvTranspose(1, kernel=3, stride=2, padding=1, output_padding=1),  # 1 × 28 × 28
-        Sigmoid(),  #                                                       1 × 28 × 28
-    )
-    return Network(encoder + narrow, widen + decoder)
+Parameter = Annotated[
+    Literal["size", "size or null"] | Choice,
+    allowed("size, size or null, or {one_of: [words], default: one of them, if there is one}"),
+]
+Condition = Annotated[dict[str, Value], allowed("parameters, each with the value that it is about")]
 
 
-def _caprari2025_convolutions(first: float, second: float):
-    """caprari2025, Tables II and VII: the two convolutions that autoencoder 2 and classifier share."""
-    return (
-        Conv(16, kernel=3, padding=1, relu=True, dropout=first),  #        16 × 28 × 28
-        MaxPool(2),  #                                                     16 × 14 × 14
-        Conv(32, kernel=3, padding=1, relu=True, dropout=second),  #       32 × 14 × 14
-        MaxPool(2),  #                                                     32 × 7 × 7
-    )
+class Line(Record):
+    """A layer of the file, which rows with some values of parameters may leave out."""
+
+    when: Condition = Field(default_factory=dict)
+    """It stands only where a parameter has one of these values."""
+    unless: Condition = Field(default_factory=dict)
+    """It does not stand where a parameter has one of these values."""
+    gives: Annotated[
+        Many[Size | Name],
+        Field(min_length=1, max_length=3),
+        allowed("a shape: [channels, height, width] or [features]"),
+    ] = ()
+    """Its output's shape."""
+
+    def stands(self, values: Values) -> bool:
+        """Whether rows with these values of parameters have this layer."""
+        needed = all(values[name] == value for name, value in self.when.items())
+        return needed and all(values[name] != value for name, value in self.unless.items())
+
+    def build(self, values: Values) -> Layer:
+        """The layer for these values of the parameters, and of the dropout."""
+        given = self.settings
+        kind = KINDS[given.pop("layer")]
+        return kind(**given | {key: values[name] for key, name in self._named.items()})
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What it says of the layer itself."""
+        return {key: value for key, value in self.given().items() if key not in Line.model_fields}
+
+    @property
+    def _named(self) -> dict[str, str]:
+        said = self.settings.items()
+        return {key: name for key, name in said if isinstance(name, str) and key != "layer"}
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The parameters that stand in place of numbers, by the keys."""
+        shape = {f"gives[{i}]": size for i, size in enumerate(self.gives) if isinstance(size, str)}
+        return self._named | shape
 
 
-def caprari2025_autoencoder2(
-    latent: int | None,
-    dropout: float,
-    dropout_in: Literal["all", "encoder", "first_convolution"] = "all",
-    second_linear: SecondLinear = "as_first",
-) -> Network:
-    """caprari2025, Table II: two convolutions; ``latent`` None leaves the linear code out.
-
-    Deviations: output_padding 1 in both transposed convolutions, not printed, which 7 to 14 and
-    14 to 28 need; the second linear layer, see ``_through_code``. The table prints dropout in all
-    layers; ``dropout_in`` leaves it to some of them, a linear code's among those of encoder and
-    decoder.
-    """
-    p = dropout
-    in_encoder = p if dropout_in in ("all", "encoder") else 0.0
-    in_decoder = p if dropout_in == "all" else 0.0
-    narrow, widen = _through_code(latent, in_encoder, in_decoder, (32, 7, 7), second_linear)
-    decoder = (
-        ConvTranspose(
-            16, 3, stride=2, padding=1, output_padding=1, relu=True, dropout=in_decoder
-        ),  # 16 × 14 × 14
-        ConvTranspose(1, 3, stride=2, padding=1, output_padding=1),  #     1 × 28 × 28
-        Sigmoid(),  #                                                      1 × 28 × 28
-    )
-    return Network(_caprari2025_convolutions(p, in_encoder) + narrow, widen + decoder)
-
-
-def caprari2025_autoencoder3(
-    latent: int | None, dropout: float, second_linear: SecondLinear = "as_first"
-) -> Network:
-    """caprari2025, Table III: three convolutions; ``latent`` None leaves the linear code out.
-
-    Deviations: the convolutions' padding is 1 where the table prints "No" (they keep their
-    size); the last pooling keeps its partial window, as 7 to 4 needs; output_padding 0, 1, 1;
-    the second linear layer, see ``_through_code``.
-    """
-    p = dropout
-    narrow, widen = _through_code(latent, p, p, (64, 4, 4), second_linear)
-    encoder = (
-        Conv(16, kernel=3, padding=1, relu=True, dropout=p),  #            16 × 28 × 28
-        MaxPool(2),  #                                                     16 × 14 × 14
-        Conv(32, kernel=3, padding=1, relu=True, dropout=p),  #            32 × 14 × 14
-        MaxPool(2),  #                                                     32 × 7 × 7
-        Conv(64, kernel=3, padding=1, relu=True, dropout=p),  #            64 × 7 × 7
-        MaxPool(2, ceil_mode=True),  #                                     64 × 4 × 4
-    )
-    decoder = (
-        ConvTranspose(
-            32, 3, stride=2, padding=1, output_padding=0, relu=True, dropout=p
-        ),  # 32 × 7 × 7
-        ConvTranspose(
-            16, 3, stride=2, padding=1, output_padding=1, relu=True, dropout=p
-        ),  # 16 × 14 × 14
-        ConvTranspose(1, 3, stride=2, padding=1, output_padding=1),  #     1 × 28 × 28
-        Sigmoid(),  #                                                      1 × 28 × 28
-    )
-    return Network(encoder + narrow, widen + decoder)
-
-
-def caprari2025_classifier(n1: int, n2: int, dropout: float) -> Network:
-    """caprari2025, Table VII: the convolutions of autoencoder 2 under three linear layers."""
-    p = dropout
-    head = (
-        Flatten(),  #                                                      1568
-        Linear(n1, relu=True, dropout=p),  #                               n1
-        Linear(n2, relu=True, dropout=p),  #                               n2
-        Linear(10),  #                                                     10 logits
-    )
-    return Network(_caprari2025_convolutions(p, p), head)
-
-
-def _ochotorena2023_encoder(latent: int, p: float):
-    """ochotorena2023, Section II: the encoder that its autoencoders and classifiers share.
-
-    Kernels and pooling are not printed; the shapes that are allow 3 × 3 without padding, and
-    2 × 2 windows side by side.
-    """
-    return (
-        Conv(16, kernel=3, relu=True, dropout=p),  #                       16 × 26 × 26
-        MaxPool(2),  #                                                     16 × 13 × 13
-        Conv(32, kernel=3, relu=True, dropout=p),  #                       32 × 11 × 11
-        MaxPool(2),  #                                                     32 × 5 × 5
-        Flatten(),  #                                                      800
-        Linear(latent, relu=True, dropout=p),  #                           latent
-    )
-
-
-# Kernel, padding and output_padding of the two transposed convolutions, stride 2, that take 5 to 13
-# to 28: three of the ways there are.
-UPSAMPLING = {
-    "output_padding": ((4, 0, 1), (3, 0, 1)),
-    "larger_kernel": ((5, 0, 0), (4, 0, 0)),
-    "padded": ((6, 1, 1), (5, 1, 1)),
+# By their names in a file.
+KINDS: dict[str, Callable[..., Layer]] = {
+    "conv": layers.Conv,
+    "conv_transpose": layers.ConvTranspose,
+    "max_pool": layers.MaxPool,
+    "flatten": layers.Flatten,
+    "unflatten": layers.Unflatten,
+    "linear": layers.Linear,
+    "sigmoid": layers.Sigmoid,
+    "leaky_relu": layers.LeakyReLU,
 }
 
 
-def _ochotorena2023_decoder(p: float, upsampling: str):
-    """ochotorena2023, Section II: the decoder without its last activation.
-
-    Deviation: the first layer gives 800 features, where the paper prints 35 · 5 · 5 and then
-    unflattens 32 · 5 · 5.
-    """
-    (first, padding1, extra1), (second, padding2, extra2) = UPSAMPLING[upsampling]
-    return (
-        Linear(800, relu=True, dropout=p),  #                              800
-        Unflatten(32, 5, 5),  #                                            32 × 5 × 5
-        ConvTranspose(
-            16, first, stride=2, padding=padding1, output_padding=extra1, relu=True, dropout=p
-        ),  # 16 × 13 × 13
-        ConvTranspose(1, second, stride=2, padding=padding2, output_padding=extra2),  # 1 × 28 × 28
-    )
-
-
-def ochotorena2023_autoencoder(
-    latent: int, upsampling: Literal["output_padding", "larger_kernel", "padded"], dropout: float
-) -> Network:
-    """ochotorena2023, Section II and Table I: models 1 to 3, and model 4 with larger kernels.
-
-    Kernels of the transposed convolutions are not printed. With stride 2 and no padding, 5 to 13
-    to 28 needs 4 × 4 and 3 × 3 with output_padding 1, or 5 × 5 and 4 × 4 without: model 4's
-    output_padding was removed, and its kernels made larger to keep the shapes. With padding 1 and
-    output_padding 1 they are 6 × 6 and 5 × 5.
-    """
-    decoder = (*_ochotorena2023_decoder(dropout, upsampling), Sigmoid())
-    return Network(_ochotorena2023_encoder(latent, dropout), decoder)
+def _written(name: str, kind: Any) -> type[Line]:
+    """The form of a layer in a file: its fields, in which numbers may be parameters' names."""
+    hints = get_type_hints(kind, include_extras=True)
+    forms: dict[str, Any] = {"layer": (Literal[name], ...)}
+    for field in fields(kind):
+        default = ... if field.default is MISSING else field.default
+        form = hints[field.name]
+        if form is not bool:
+            form = Annotated[form | Name, allowed(_allowed(form))]
+        forms[field.name] = form, default
+    # There is no source to look for docstrings in, which takes a while.
+    quick = {"use_attribute_docstrings": False}
+    name = f"{kind.__name__}Line"
+    return create_model(name, __base__=Line, __cls_kwargs__=quick, __doc__=kind.__doc__, **forms)
 
 
-def ochotorena2023_classifier(
-    latent: int, final: Literal["relu", "none"], dropout: float
-) -> Network:
-    """ochotorena2023, Figure 1 and Table II: one linear layer on the encoder.
-
-    ``final`` is the table's "final act func": a ReLU on the logits, or none. The layer's size is
-    not printed; Table II names no other than the code's.
-    """
-    head = (Linear(10, relu=final == "relu"),)  #                          10 logits
-    return Network(_ochotorena2023_encoder(latent, dropout), head)
+def _allowed(form: Any) -> str:
+    rates = form == layers.Rate
+    return f"a rate in [0, 1), or {DROPOUT}" if rates else "a whole number, or a parameter's name"
 
 
-def palacio2025_autoencoder(
-    latent: int, output: Literal["sigmoid", "relu"], dropout: float
-) -> Network:
-    """palacio2025, Section 2: two Conv-ReLU-MaxPool blocks, mirrored, dropout at every stage.
-
-    The paper gives no channels, kernels or strides: those of ochotorena2023's model 1 are taken,
-    whose code size, dropout, batch size and learning rate are also this paper's.
-    """
-    *body, last = _ochotorena2023_decoder(dropout, "output_padding")
-    activated = (last, Sigmoid()) if output == "sigmoid" else (replace(last, relu=True),)
-    return Network(_ochotorena2023_encoder(latent, dropout), (*body, *activated))
+AnyLine: Any = Union[tuple(_written(name, kind) for name, kind in KINDS.items())]  # noqa: UP007
+Lines = Annotated[Many[Annotated[AnyLine, Field(discriminator="layer")]], Field(min_length=1)]
 
 
-def palacio2025_classifier(
-    latent: int, dropout: float, final: Literal["relu", "none"] = "relu"
-) -> Network:
-    """palacio2025, Section 2: the autoencoder's encoder under ten linear units with a ReLU.
+class Architecture(Record):
+    """An encoder and the decoder or classifier's head on it, for a row's parameters."""
 
-    The text speaks of an intermediate linear layer too, and prints no size for it: it is taken to
-    be the encoder's last one, of size ``latent``. ``final`` none leaves the ReLU on the ten out.
-    """
-    head = (Linear(10, relu=final == "relu"),)  #                          10 logits
-    return Network(_ochotorena2023_encoder(latent, dropout), head)
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    encoder: Lines
+    head: Lines
+
+    @property
+    def lines(self) -> dict[str, Line]:
+        """All layers, by their places."""
+        return {
+            f"{part}[{index}]": cast("Line", line)
+            for part in ("encoder", "head")
+            for index, line in enumerate(getattr(self, part))
+        }
+
+    @property
+    def has_dropout(self) -> bool:
+        return any(DROPOUT in line.named.values() for line in self.lines.values())
+
+    def misfits(self, name: str, given: Mapping[str, Value]) -> Misfits:
+        """(key, what is wrong) of a row's parameters of the architecture of this name."""
+        defaults = self._defaults()
+        for key, value in given.items():
+            if key not in self.parameters:
+                yield key, unknown(key, self.parameters, f"parameter of {name}")
+            elif key in defaults and value == defaults[key]:
+                # One way of writing each training: its hash decides what is trained again.
+                yield key, f"{show(value)} is the default; allowed: leave it out"
+            else:
+                yield from ((key, said) for said in _unfit(value, self.parameters[key]))
+        wanted = [key for key in self.parameters if key not in defaults]
+        for key in wanted:
+            if key not in given:
+                yield key, f"is missing; {name} takes {', '.join(wanted)}"
+
+    def _defaults(self) -> dict[str, str]:
+        choices = {name: kind for name, kind in self.parameters.items() if isinstance(kind, Choice)}
+        return {name: kind.default for name, kind in choices.items() if kind.default is not None}
+
+    def build(self, given: Mapping[str, Value], dropout: float) -> Network:
+        """The network of a row.
+
+        Raises:
+            ShapeError: the layers do not fit one another, or not the shapes that stand beside them.
+        """
+        values: Values = {**self._defaults(), **given, DROPOUT: dropout}
+        parts = [
+            [line for line in part if line.stands(values)] for part in (self.encoder, self.head)
+        ]
+        encoder, head = (tuple(line.build(values) for line in part) for part in parts)
+        network = Network(encoder, head)
+        for line, shape in zip((*parts[0], *parts[1]), network.shapes(), strict=True):
+            said = tuple(values[size] if isinstance(size, str) else size for size in line.gives)
+            if said and said != shape:
+                raise layers.ShapeError(f"{line.build(values)} gives {shape}, not {said}")
+        return network
+
+    def mistakes(self) -> Misfits:
+        """(place, what is wrong) of parameters that its layers name."""
+        sizes = [name for name, kind in self.parameters.items() if not isinstance(kind, Choice)]
+        used: set[str] = set()
+        for place, line in self.lines.items():
+            for key, name in line.named.items():
+                used.add(name)
+                known = [DROPOUT] if key == "dropout" else sizes
+                if name not in known:
+                    yield f"{place}.{key}", unknown(name, known, "number here")
+            for key in ("when", "unless"):
+                for name, value in getattr(line, key).items():
+                    used.add(name)
+                    at = f"{place}.{key}.{name}"
+                    yield from ((at, said) for said in self._unheard_of(name, value))
+        for name in self.parameters:
+            if name == DROPOUT:
+                yield f"parameters.{name}", "is a row's dropout; allowed: another name"
+            elif name not in used:
+                yield f"parameters.{name}", "does nothing; allowed: one that a layer names"
+
+    def _unheard_of(self, name: str, value: Value) -> Iterable[str]:
+        if name not in self.parameters:
+            return [unknown(name, self.parameters, "parameter of this architecture")]
+        return _unfit(value, self.parameters[name])
 
 
-def borgnino2023_autoencoder(hidden: int) -> Network:
-    """borgnino2023, Section II.B and Figure 3: one hidden layer, fully connected, no dropout."""
-    encoder = (
-        Flatten(),  #                                                      784
-        Linear(hidden),  #                                                 hidden
-        LeakyReLU(),  #                                                    hidden
-    )
-    decoder = (
-        Linear(784),  #                                                    784
-        Sigmoid(),  #                                                      784
-        Unflatten(1, 28, 28),  #                                           1 × 28 × 28
-    )
-    return Network(encoder, decoder)
-
-
-def magallanes2022_autoencoder(hidden: int, dropout: float) -> Network:
-    """magallanes2022, Section IV: one hidden layer, fully connected, ReLU after both layers.
-
-    The paper names ReLU alone, and applies the activation to every neuron that is no input.
-    """
-    encoder = (
-        Flatten(),  #                                                      784
-        Linear(hidden, relu=True, dropout=dropout),  #                     hidden
-    )
-    decoder = (
-        Linear(784, relu=True),  #                                         784
-        Unflatten(1, 28, 28),  #                                           1 × 28 × 28
-    )
-    return Network(encoder, decoder)
-
-
-ARCHITECTURES: dict[str, Callable[..., Network]] = {
-    function.__name__: function
-    for function in (
-        caprari2025_autoencoder1,
-        caprari2025_autoencoder2,
-        caprari2025_autoencoder3,
-        caprari2025_classifier,
-        ochotorena2023_autoencoder,
-        ochotorena2023_classifier,
-        palacio2025_autoencoder,
-        palacio2025_classifier,
-        borgnino2023_autoencoder,
-        magallanes2022_autoencoder,
-    )
-}
+def _unfit(value: Value, kind: Literal["size", "size or null"] | Choice) -> Iterator[str]:
+    """Why a parameter of this kind cannot have this value, if so."""
+    if isinstance(kind, Choice):
+        if value not in kind.one_of:
+            yield unknown(value, kind.one_of, "choice here")
+    elif not (isinstance(value, int) or (value is None and kind == "size or null")):
+        yield f"{show(value)} is not a whole number in [1, ∞){' or null' * ('null' in kind)}"

@@ -9,8 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, prod
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+Size = Annotated[int, Field(ge=1)]
+Pad = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Slope = Annotated[float, Field(gt=0)]
 Shape = tuple[int, ...]
 Task = Literal["reconstruction", "classification"]
 
@@ -35,12 +41,12 @@ def _positive(layer: object, shape: Shape) -> Shape:
 class Conv:
     """Convolution with a square kernel, then ReLU and dropout where the table says so."""
 
-    channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
+    channels: Size
+    kernel: Size
+    stride: Size = 1
+    padding: Pad = 0
     relu: bool = False
-    dropout: float = 0.0
+    dropout: Rate = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
         _, height, width = _image(self, shape)
@@ -53,13 +59,13 @@ class Conv:
 class ConvTranspose:
     """Transposed convolution, square kernel, then ReLU and dropout where the table says so."""
 
-    channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    output_padding: int = 0
+    channels: Size
+    kernel: Size
+    stride: Size = 1
+    padding: Pad = 0
+    output_padding: Pad = 0
     relu: bool = False
-    dropout: float = 0.0
+    dropout: Rate = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
         _, height, width = _image(self, shape)
@@ -74,7 +80,7 @@ class ConvTranspose:
 class MaxPool:
     """Max-pooling, windows side by side; ``ceil_mode`` keeps a last, partial window."""
 
-    size: int
+    size: Size
     ceil_mode: bool = False
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -96,9 +102,9 @@ class Flatten:
 class Unflatten:
     """One vector to (channels, height, width)."""
 
-    channels: int
-    height: int
-    width: int
+    channels: Size
+    height: Size
+    width: Size
 
     def output_shape(self, shape: Shape) -> Shape:
         target = (self.channels, self.height, self.width)
@@ -111,9 +117,9 @@ class Unflatten:
 class Linear:
     """Fully connected layer, then ReLU and dropout where the table says so."""
 
-    features: int
+    features: Size
     relu: bool = False
-    dropout: float = 0.0
+    dropout: Rate = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
@@ -133,7 +139,7 @@ class Sigmoid:
 class LeakyReLU:
     """x where positive, else ``slope`` times x; the default is PyTorch's."""
 
-    slope: float = 0.01
+    slope: Slope = 0.01
 
     def output_shape(self, shape: Shape) -> Shape:
         return shape

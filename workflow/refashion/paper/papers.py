@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from refashion.errors import UserError
+from refashion.paper.architectures import Architecture
 from refashion.paper.claims import Claim
 from refashion.paper.config import CONFIG_FILE, Config, PaperKey
 from refashion.paper.figures import Figure
@@ -97,6 +98,7 @@ class PaperFile(Record):
     citation: Citation
     protocol: Protocol
     defaults: Defaults
+    architectures: Annotated[dict[str, Architecture], Field(min_length=1)]
     rows: Some[Entry]
     tables: Many[Table]
     confusion_matrices: Many[ConfusionMatrix] = ()
@@ -223,6 +225,7 @@ def _sheet(data: Mapping[str, Any], broken: set[tuple[Key, ...]], problems: Prob
         problems=problems,
         names=names_of(data, problems),
         defaults=Defaults.model_validate(data["defaults"]) if has_defaults else None,
+        architectures=_architectures(data, broken, problems),
         entries=entries("rows", Entry),
         tables=entries("tables", Table),
         confusion_matrices=entries("confusion_matrices", ConfusionMatrix),
@@ -231,6 +234,21 @@ def _sheet(data: Mapping[str, Any], broken: set[tuple[Key, ...]], problems: Prob
         claims=entries("claims", Claim),
         studies=entries("studies", StudyEntry),
     )
+
+
+def _architectures(
+    data: Mapping[str, Any], broken: set[tuple[Key, ...]], problems: Problems
+) -> dict[str, Architecture | None]:
+    """The architectures by name; None for one that is wrong."""
+    found: dict[str, Architecture | None] = {}
+    for name, written in inside(data.get("architectures")).items():
+        found[name] = None
+        if ("architectures", name) not in broken:
+            architecture = Architecture.model_validate(written)
+            mistakes = list(architecture.mistakes())
+            problems.add_all(under(f"architectures.{name}", iter(mistakes)))
+            found[name] = None if mistakes else architecture
+    return found
 
 
 def _misfits(sheet: Sheet) -> Misfits:

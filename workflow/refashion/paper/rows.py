@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
-from refashion.paper.architectures import ARCHITECTURES
 from refashion.paper.layers import Layer, Network, ShapeError
 from refashion.paper.problems import Misfits, Problems, inside, show, under, unknown
 from refashion.paper.sheet import Sheet
@@ -53,16 +51,25 @@ def build_row(sheet: Sheet, entry: Entry, at: str) -> Row | None:
     given = {**sheet.defaults.given(), **entry.given()}
     spec = Spec(**{key: value for key, value in given.items() if key in Spec.model_fields})
     sheet.problems.add_all(under(at, _idle(entry, spec)))
-    misfits = list(_misfits(spec.architecture, spec.parameters))
-    sheet.problems.add_all(under(at, iter(misfits)))
+    if spec.architecture not in sheet.architectures:
+        said = unknown(spec.architecture, sheet.architectures, "architecture of this file")
+        sheet.problems.add(f"{at}.architecture", said)
+    architecture = sheet.architectures.get(spec.architecture)
+    if architecture is None:
+        return None
+    misfits = list(architecture.misfits(spec.architecture, spec.parameters))
+    sheet.problems.add_all(under(f"{at}.parameters", iter(misfits)))
     if misfits:
         return None
     try:
-        network = build_network(spec)
+        network = architecture.build(spec.parameters, spec.dropout)
     except ShapeError as error:
         said = f"{show(spec.parameters)} do not fit: {error}"
         sheet.problems.add(f"{at}.parameters", said)
         return None
+    if spec.dropout and not architecture.has_dropout:
+        said = f"{spec.dropout:g} does nothing in {spec.architecture}; allowed: 0"
+        sheet.problems.add(f"{at}.dropout", said)
     sheet.problems.add_all(under(at, _contradictions(spec, network)))
     named = {key: getattr(entry, key) for key in ("id", "aliases", "variant_of", "note")}
     return Row(paper=sheet.key, file=sheet.file, spec=spec, network=network, **named)
@@ -75,42 +82,10 @@ def _idle(entry: Entry, spec: Spec) -> Misfits:
         yield key, f"{show(getattr(entry, key))} {said}"
 
 
-def _misfits(architecture: str, parameters: Mapping[str, Any]) -> Misfits:
-    """What the architecture's function does not take."""
-    if architecture not in ARCHITECTURES:
-        yield "architecture", unknown(architecture, ARCHITECTURES, "architecture")
-        return
-    function = ARCHITECTURES[architecture]
-    hints = get_type_hints(function)
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name != "dropout"
-    }
-    wanted = [name for name, default in defaults.items() if default is inspect.Parameter.empty]
-    for name, value in parameters.items():
-        if name not in defaults:
-            yield f"parameters.{name}", unknown(name, defaults, f"parameter of {architecture}")
-        elif value == defaults[name]:
-            # One way of writing each training: its hash decides what is trained again.
-            yield f"parameters.{name}", f"{show(value)} is the default; allowed: leave it out"
-        elif get_origin(hints[name]) is Literal:
-            if value not in get_args(hints[name]):
-                yield f"parameters.{name}", unknown(value, get_args(hints[name]), "choice here")
-        elif not isinstance(value, hints[name]):
-            or_null = " or null" if type(None) in get_args(hints[name]) else ""
-            yield f"parameters.{name}", f"{show(value)} is not a whole number in [1, ∞){or_null}"
-    for name in wanted:
-        if name not in parameters:
-            yield f"parameters.{name}", f"is missing; {architecture} takes {', '.join(wanted)}"
-
-
 def _contradictions(spec: Spec, network: Network) -> Misfits:
     """Settings that are allowed each by itself, and not together."""
-    dropout, epochs, split = spec.dropout, spec.epochs, spec.split
-    if dropout and not _has_dropout(spec.architecture):
-        yield "dropout", f"{dropout:g} does nothing in {spec.architecture}; allowed: 0"
-    if spec.validation_dropout and not dropout:
+    epochs, split = spec.epochs, spec.split
+    if spec.validation_dropout and not spec.dropout:
         yield "validation_dropout", "true does nothing with dropout 0; allowed: false"
     if isinstance(spec.keep, int) and spec.keep > epochs:
         yield "keep", f"{spec.keep} is not in [1, {epochs}], the row's epochs"
@@ -121,20 +96,6 @@ def _contradictions(spec: Spec, network: Network) -> Misfits:
         yield "snapshots", f"{show(late)} are not in [0, {epochs}], the row's epochs"
     if spec.snapshots and network.task == "classification":
         yield "snapshots", "on a classification; allowed: on a reconstruction"
-
-
-def _has_dropout(architecture: str) -> bool:
-    return "dropout" in inspect.signature(ARCHITECTURES[architecture]).parameters
-
-
-def build_network(spec: Spec) -> Network:
-    """The layer table of a spec's architecture, with its parameters and dropout filled in.
-
-    Raises:
-        ShapeError: the layers do not fit one another.
-    """
-    dropout = {"dropout": spec.dropout} if _has_dropout(spec.architecture) else {}
-    return ARCHITECTURES[spec.architecture](**spec.parameters, **dropout)
 
 
 # ---- rows that name rows ------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from refashion.paper.problems import Misfits, Problems, repeated, show, unknown
 from refashion.paper.spec import Defaults, Entry, Row
 
 if TYPE_CHECKING:
+    from refashion.paper.architectures import Architecture
     from refashion.paper.claims import Claim
     from refashion.paper.figures import Figure
     from refashion.paper.papers import Assumption
@@ -22,7 +23,8 @@ class Sheet:
     """The sections' entries of the right form, by index, and where problems are noted.
 
     ``names`` has the index of every id and alias, also of rows that are wrong otherwise; ``rows``
-    are those that are right. ``defaults`` is None if they are wrong, and then no row is right.
+    are those that are right. ``defaults`` are None if they are wrong, and then no row is right; an
+    architecture is None if it is wrong.
     """
 
     key: str
@@ -30,6 +32,7 @@ class Sheet:
     problems: Problems
     names: Mapping[str, int]
     defaults: Defaults | None
+    architectures: Mapping[str, Architecture | None]
     entries: Mapping[int, Entry]
     tables: Mapping[int, Table]
     confusion_matrices: Mapping[int, ConfusionMatrix]
