@@ -48,7 +48,7 @@ def ours(network: layers.Network, images: Path) -> Iterator[tuple[int, int]]:
     split = Split.of(data.train_images[:count], data.train_labels[:count], "cpu")
     prepare("cpu")
     spec = Spec(batch_size=BATCH, normalisation=NORMALISATION, architecture="", parameters={})
-    training = Training.of(networks.build(network, seed=0), {"train": split}, spec, seed=0)
+    training = Training(networks.build(network, seed=0), {"train": split}, spec, seed=0)
     epoch = 0
     while True:
         epoch += 1

@@ -587,7 +587,8 @@ def write_results(
             )
             for seed in seeds
         ]
-        summarised(paper, files).write(results_root / paper.key / row.id / "summary.json")
+        summary = summarised(paper, files)
+        write_record(summary, results_root / paper.key / row.id / "summary.json", indent=2)
     write_diagnosis(paper, results_root, seeds)
     judged = results_root / "evidence" / paper.key / "claims.json"
     judged.parent.mkdir(parents=True, exist_ok=True)
@@ -614,11 +615,11 @@ def write_results(
 
 def write_scorecard(papers: list, results_root: Path, config: Config, scale: str = "paper") -> Card:
     """The scorecard of papers whose results are there, with its picture."""
-    from refashion.report.figures import scorecard as picture
+    from refashion.report.figures import verdicts as picture
 
     grades = {p.key: grade_paper(p, results_root, config.margins) for p in papers}
     card = Card(scale, {key: OfPaper(config.seeds, grade) for key, grade in grades.items()})
     write_record(card.as_json(), results_root / "scorecard.json")
     stem = results_root / "figures" / "scorecard"
-    picture.draw(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
+    picture.draw_scorecard(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
     return card

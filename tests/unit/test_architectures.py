@@ -277,7 +277,7 @@ def test_fully_connected_autoencoders_equal_layers_written_out_in_torch():
 
 def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns():
     model = networks.build(_network("caprari2025_classifier", {"n1": 8, "n2": 8}), seed=0).train()
-    model.freeze_encoder()
+    model.encoder.requires_grad_(False)
     model(torch.rand(4, 1, 28, 28)).sum().backward()
     assert all(parameter.grad is None for parameter in model.encoder.parameters())
     assert all(parameter.grad is not None for parameter in model.head.parameters())

@@ -24,7 +24,7 @@ from refashion.paper.claims.forms import Form
 from refashion.paper.claims.measures import MEASURES
 from refashion.paper.claims.part import Measured, Part
 from refashion.paper.metric import CURVES
-from refashion.report.claims import count_verdicts, present
+from refashion.report.claims import count_verdicts, effect
 from refashion.results.run import Run, read_runs
 
 ROOT = Path(__file__).parents[2]
@@ -675,10 +675,7 @@ def test_every_claim_is_tested_and_described(file):
     for claim in paper.claims:
         result = claims.evaluate_claim(claim, paper, {0: {}})
         assert result.parts and result.verdict == "not tested"
-        shown = present(claim, result)
-        assert all(
-            part["tested"].endswith(".") and part["effect"] == "–" for part in shown["parts"]
-        )
+        assert all(part.tested.endswith(".") and effect(part) == "–" for part in result.parts)
 
 
 @pytest.mark.parametrize(
@@ -771,14 +768,11 @@ def test_an_effect_is_shown_with_its_interval_unit_and_name(changes, shown):
     part = {"test": {}, "tested": "So.", "verdict": YES, "note": "", "unit": "loss"}
     part |= {"seeds": (), "holds_in": (), "decides": "b", "sd": None, "n": 0, "values": ()}
     part |= {"mean": 0.0123, "interval": (0.0011, 0.0235), "effects": {"b": ()}} | changes
-    result = ClaimResult("made-P01", YES, "", needs=1, parts=(PartResult(**part),))
-    (presented,) = present(paper_of().claims[0], result)["parts"]
-    assert presented["effect"] == shown
+    assert effect(PartResult(**part)) == shown
 
 
 def test_verdicts_are_counted_in_words():
-    results = [ClaimResult("m", each, "") for each in (YES, NO, NO, OPEN, UNTESTED, UNTESTED)]
-    assert count_verdicts(results) == (
+    assert count_verdicts([YES, NO, NO, OPEN, UNTESTED, UNTESTED]) == (
         "Of 6 claims: 1 holds, 2 do not hold, 1 is undecided and 2 are not tested."
     )
     assert count_verdicts([]) == ""

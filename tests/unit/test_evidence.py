@@ -16,6 +16,7 @@ from refashion.judging import numbers as evidence
 from refashion.judging.statistics import prediction_interval
 from refashion.paper.metric import AT
 from refashion.report.figures import verdicts
+from refashion.results.files import write_record
 from refashion.results.paths import Kept
 from refashion.results.reference import (
     REFERENCE_COLUMNS,
@@ -64,7 +65,7 @@ def test_spread_is_the_sample_standard_deviation(paper, tmp_path):
     assert (summary.seeds, summary.completed, summary.diverged) == ((0, 1, 2), 3, 0)
     assert summary.devices == ("Some CPU @ 2.00GHz",)
     file = tmp_path / "summary.json"
-    summary.write(file)
+    write_record(summary, file)
     assert Summary.read(file, paper.row("t1-small")) == summary
 
 
@@ -447,7 +448,7 @@ def test_report_does_not_need_torch():
     code = (
         "import sys; from refashion.judging import numbers; "
         "from refashion.report import page; "
-        "from refashion.report.figures import kinds, readings, scorecard, verdicts; "
+        "from refashion.report.figures import kinds, readings, verdicts; "
         "assert 'torch' not in sys.modules"
     )
     workflow = Path(evidence.__file__).parents[2]

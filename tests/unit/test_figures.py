@@ -142,7 +142,7 @@ def test_drawing_leaves_matplotlibs_settings_alone(results, tmp_path):
 
 
 def axes_of(figure, results, seeds=SEEDS, paper=PAPER):
-    drawn = kinds.KINDS[figure.kind](paper, figure, results, list(seeds))
+    drawn = kinds.make(paper, figure, results, list(seeds))
     return drawn.axes[0]
 
 

@@ -55,7 +55,7 @@ def _start(row):
     split = Split.of(pixels, np.arange(COUNT, dtype=np.uint8) % 10, "cpu")
     model = networks.build(row.network, SEED).train()
     spec = row.spec.model_copy(update={"batch_size": BATCH})
-    return Training.of(model, {"train": split}, spec, SEED)
+    return Training(model, {"train": split}, spec, SEED)
 
 
 @pytest.mark.parametrize("name", ["t9-base", "t9-n2_128-sgd-m09", "t4-arch2-linear"])
@@ -67,7 +67,8 @@ def test_a_captured_step_trains_to_the_bits_of_the_plain_one(monkeypatch, name):
         if captured:
             recorded, calls = _pretend_gpu(monkeypatch, step)
             random = torch.get_rng_state()
-            step = graphs.graphed(recorded, model, training.optimizer, {BATCH, COUNT % BATCH})
+            monkeypatch.setattr(training, "step", recorded)
+            step = graphs.graphed(training)
             assert len(calls) == 2 * (graphs.WARM_UP_STEPS + 1)
             assert torch.equal(torch.get_rng_state(), random)
         for epoch in (1, 2):

@@ -16,9 +16,9 @@ from refashion.judging.claims import ClaimResult, ClaimVerdict, PartResult
 from refashion.paper.across import Said, Statement
 from refashion.paper.settings import setting
 from refashion.report import latex
+from refashion.report.claims import collapses, effect
 from refashion.report.frame import BANNER
 from refashion.report.page import build_context
-from refashion.report.paper import collapses
 from refashion.report.pictures import what_is_drawn
 from refashion.report.render import LATEX_TAGS, render
 from refashion.results import provenance
@@ -238,7 +238,9 @@ def test_a_confusion_matrix_gives_accuracy_recall_and_precision(smoke):
 
 def test_overview_has_a_line_for_every_paper(smoke, single):
     context, html, _ = smoke
-    first, second, third = (cells(context["overview"], paper.key) for paper in context["papers"])
+    first, second, third = (
+        cells(context["overview"], part.paper.key) for part in context["papers"]
+    )
     (medians,) = [group for group in context["overview"].panels[0].groups if group.title]
     assert titles(medians) == ["Error", "Accuracy, %", "Epochs, classifiers"]
     assert second["Numbers compared"] == "5 of 5"
@@ -261,24 +263,24 @@ def verdict_in(said: str) -> str:
 
 def test_the_first_page_counts_all_verdicts_of_all_papers(smoke, single):
     context, html, tex = smoke
-    papers = context["papers"]
+    parts = context["papers"]
 
     def first(line, group):
         return [cell.split()[0] for title, cell in line.items() if title.startswith(group)]
 
     groups = {group.title: group for group in context["scorecard"].panels[0].groups}
-    for paper in papers:
-        line = cells(context["scorecard"], paper.key)
-        told = [verdict_in(verdict) for verdict in verdicts(paper)]
+    for part in parts:
+        line = cells(context["scorecard"], part.paper.key)
+        told = [verdict_in(verdict) for verdict in verdicts(part)]
         names = [name.lower() for name in titles(groups["Published numbers"])]
         assert first(line, "Published") == [str(told.count(name) or "–") for name in names]
-        told = [claim["verdict"] for claim in paper.claims]
+        told = [tested.result.verdict for tested in part.claims]
         names = [name.lower() for name in titles(groups["Claims"])]
         assert first(line, "Claims") == [str(told.count(name) or "–") for name in names]
     *lines, total = context["scorecard"].panels[0].lines
-    assert [line[0].text for line in lines] == [paper.key for paper in papers]
+    assert [line[0].text for line in lines] == [part.paper.key for part in parts]
     assert total[0].total
-    every = sum(len(verdicts(paper)) for paper in papers)
+    every = sum(len(verdicts(part)) for part in parts)
     counted = first(cells(context["scorecard"], "All"), "Published")
     assert sum(int(cell) for cell in counted if cell != "–") == every
     assert html.index('id="scorecard"') < html.index('id="papers"')
@@ -330,13 +332,13 @@ def test_what_several_papers_say_is_set_side_by_side_with_its_verdicts(smoke):
     marked = "If it holds, it speaks against the statement."
     for line, said, remark in zip(statement.panels[0].lines, claims, ("", marked), strict=True):
         name, text, verdict = line
-        assert (name.text, name.link) == (said["id"], said["anchor"])
-        assert (text.text, text.remark) == (said["text"], remark)
-        assert verdict.text.startswith(f"{said['sign']} {said['verdict']}")
-        assert verdict.text.endswith(said["seeds"])
-        assert f'href="#{said["anchor"]}"' in html and f'id="{said["anchor"]}"' in html
-        assert f"\\hyperlink{{{said['anchor']}}}" in tex
-        assert f"\\hypertarget{{{said['anchor']}}}" in tex
+        assert (name.text, name.link) == (said.claim.id, said.anchor)
+        assert (text.text, text.remark) == (wording.sentence(said.claim.text), remark)
+        assert verdict.text.startswith(f"{said.result.verdict.sign} {said.result.verdict}")
+        assert verdict.text.endswith(said.seeds)
+        assert f'href="#{said.anchor}"' in html and f'id="{said.anchor}"' in html
+        assert f"\\hyperlink{{{said.anchor}}}" in tex
+        assert f"\\hypertarget{{{said.anchor}}}" in tex
     assert html.count(marked) == tex.count(marked) == 1
     assert text_of(html).index("All of them say so") < text_of(html).index("Largest differences")
 
@@ -412,22 +414,18 @@ def test_smoke_reports_say_so_everywhere_and_others_nowhere(smoke, single):
 def test_claims_have_a_verdict_its_evidence_and_a_count(smoke):
     context, html, tex = smoke
     tested, untestable = context["papers"][0].claims
-    assert (tested["sign"], tested["verdict"], tested["seeds"]) == (
-        "✓",
-        "holds",
-        "2 of 2 seeds for it",
-    )
-    assert untestable["verdict"] == "not tested" and untestable["note"] == "A judgement."
-    (part,) = tested["parts"]
-    assert part["tested"] == (
+    assert (tested.verdict, tested.seeds) == ("✓ holds", "2 of 2 seeds for it")
+    assert untestable.result.verdict == "not tested" and untestable.note == "A judgement."
+    (part,) = tested.result.parts
+    assert part.tested == (
         "Validation loss at its best epoch is lower for t1-wide than 0.999 times that of t1-small."
     )
-    assert re.fullmatch(r"\+0\.\d+ \[\+0\.\d+, \+0\.\d+\]", part["effect"])
-    assert tested["note"] == "t1-small diverged (seed 0)."
+    assert re.fullmatch(r"\+0\.\d+ \[\+0\.\d+, \+0\.\d+\]", effect(part))
+    assert tested.note == "t1-small diverged (seed 0)."
     counted = "Of 2 claims: 1 holds and 1 is not tested."
     for report in (text_of(html), " ".join(tex.split())):
         assert counted in report and "A thousandth is ours." in report
-    assert part["effect"] in text_of(html)
+    assert effect(part) in text_of(html)
     assert r"{\ensuremath{\checkmark}} \textbf{holds} \(\cdot\) 2 of 2 seeds for it" in tex
 
 
@@ -525,14 +523,15 @@ def test_a_paper_that_was_not_diagnosed_is_named(tmp_path):
 
 def test_findings_are_told_and_counted_in_both_formats(smoke):
     context, html, tex = smoke
-    paper = context["papers"][0]
-    (finding,) = paper.findings
-    assert finding.title == "Errors that are mostly floor"
-    assert finding.tables == [("Table I", "made2020-table-1")]
-    assert finding.rows == "t1-small and t1-wide"
-    assert cells(context["scorecard"], paper.key)["Findings"] == "1"
+    part = context["papers"][0]
+    (finding,) = part.findings
+    title = "Errors that are mostly floor"
+    assert context["kinds_of_finding"][finding.kind] == title
+    assert part.tables_of(finding) == [("Table I", "made2020-table-1")]
+    assert "Table I , t1-small and t1-wide" in text_of(html)
+    assert cells(context["scorecard"], part.paper.key)["Findings"] == "1"
     for report in (text_of(html), " ".join(tex.split())):
-        assert finding.title in report and finding.consequence in report
+        assert title in report and finding.consequence in report
         assert "an excess of 0.0200 to 0.0300 over a floor of 0.5700" in report
         assert "anything found that does not fit" in report  # of the other papers
     assert 'href="#made2020-findings"' in html and 'id="made2020-findings"' in html
@@ -561,11 +560,12 @@ def test_rows_that_were_not_trained_are_told(tmp_path):
     shutil.rmtree(tmp_path / paper.key / "t1-small")
     context = build_context(config([0]), [paper], tmp_path, RUN)
     assert of_row(context, 0, "t1-small")["Min. error, train: Measured"] == "not run"
-    assert context["papers"][0].facts[0] == ("Rows trained", "3 of 4")
+    assert context["papers"][0].facts["Rows trained"] == "3 of 4"
 
 
-def test_run_is_described_without_importing_torch(tmp_path):
-    run = provenance.describe_run(tmp_path, date="2026-01-02")
+def test_run_is_described_without_importing_torch(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767312000")
+    run = provenance.describe_run(tmp_path)
     assert run.commit is None and run.date == "2026-01-02"
     assert {"python", "torch", "numpy", "snakemake", "refashion"} <= set(run.versions)
 

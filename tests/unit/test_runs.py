@@ -14,6 +14,7 @@ from refashion.judging import claims as verdicts
 from refashion.judging.diagnosis import runs as diagnosis
 from refashion.paper import papers
 from refashion.report.figures import kinds
+from refashion.results.files import write_record
 from refashion.results.paths import Kept, run_folder, summary_file
 from refashion.results.reference import write_reference
 from refashion.results.run import Metrics, Run, read_runs
@@ -30,7 +31,7 @@ def finished(tmp_path_factory):
     root = tmp_path_factory.mktemp("results")
     for row in PAPER.rows:
         files = [synthetic.write_run(row, root, seed) for seed in (0, 1)]
-        synthetic.summarised(PAPER, files).write(summary_file(root, row))
+        write_record(synthetic.summarised(PAPER, files), summary_file(root, row))
     return root
 
 
@@ -61,7 +62,7 @@ READERS = {
     "summarise": summarise,
     "claims": lambda root: verdicts.evaluate(PAPER, read_runs(PAPER, root, [0, 1]), {}),
     "diagnose": lambda root: diagnosis.load_runs(PAPER, root, [0, 1]),
-    "figure": lambda root: kinds.KINDS[DRAWN.kind](PAPER, DRAWN, root, [0, 1]),
+    "figure": lambda root: kinds.make(PAPER, DRAWN, root, [0, 1]),
     "reference": lambda root: write_reference(
         PAPER, root, [0, 1], synthetic.MADE, Kept(root / "kept", PAPER.key)
     ),
@@ -166,7 +167,7 @@ def test_a_summary_comes_back_as_it_was_written(root):
     summary = synthetic.summarised(PAPER, files)
     assert Summary.read(summary_file(root, ROW), ROW) == summary
     collapsed = summary.model_copy(update={"collapsed": (1,)})
-    collapsed.write(summary_file(root, ROW))
+    write_record(collapsed, summary_file(root, ROW))
     assert "collapsed" not in json.loads(summary_file(root, ROW).read_text())
 
 

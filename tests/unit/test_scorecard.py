@@ -24,7 +24,7 @@ from refashion.judging.scorecard import (
 )
 from refashion.paper import papers
 from refashion.report import scorecard
-from refashion.report.figures import scorecard as drawn_scorecard
+from refashion.report.figures import verdicts as drawn
 from refashion.results.paths import Kept
 from refashion.results.reference import read_kept
 from refashion.results.summary import statistics
@@ -149,34 +149,35 @@ def test_nothing_is_lost_or_counted_twice(some):
     assert card["all"]["findings"] == sum(found for *_, found in some)
 
 
-def lines_of(card):
-    (panel,) = scorecard.tabulate(card).panels
-    return [[cell.text for cell in line] for line in panel.lines]
-
-
 def test_a_line_for_each_paper_and_one_for_all(card):
-    one, two, total = lines_of(card)
-    numbers = ["2 (1 within the margin)", "1", "1", "–", "1"]
-    claims = ["1", "1", "1 (1 hold in every run)", "–"]
-    assert one == ["one2020", "0 and 1", *numbers, *claims, "2"]
+    (panel,) = scorecard.tabulate(card).panels
+    one, two, total = ([cell.text for cell in line] for line in panel.lines)
+    assert [group.title for group in panel.groups if group.title] == ["Published numbers", "Claims"]
+    assert one == [
+        "one2020",
+        "0 and 1",
+        *("2 (1 within the margin)", "1", "1", "–", "1"),
+        *("1", "1", "1 (1 hold in every run)", "–"),
+        "2",
+    ]
     assert two[5] == "2 (2 within the margin)"
     # Not all papers have the same seeds, and so none are said.
     assert (total[0], total[1], total[-1]) == ("All", "–", "3")
     alike = {key: replace(of, seeds=[0, 1]) for key, of in card.papers.items()}
     card = replace(card, papers=alike)
-    assert lines_of(card)[-1][1] == "0 and 1"
+    assert scorecard.tabulate(card).panels[0].lines[-1][1].text == "0 and 1"
 
 
 def test_what_is_reproduced_by_spread_alone_is_a_piece_of_its_own(card):
-    numbers, _ = drawn_scorecard.bars(card).axes
+    numbers, _ = drawn.bars(card).axes
     pieces = {}  # by the paper's place, the counts and colours of its pieces from left to right
     for bar, text in zip(numbers.patches, numbers.texts, strict=True):
         color = to_hex(bar.get_facecolor()).upper()
         pieces.setdefault(round(text.get_position()[1]), []).append((int(text.get_text()), color))
-    names = ("reproduced", "close", drawn_scorecard.SPREAD_ALONE, "differs", "not comparable")
-    one = [(1, drawn_scorecard.COLORS[name]) for name in names]
+    names = ("reproduced", "close", drawn.SPREAD_ALONE, "differs", "not comparable")
+    one = [(1, drawn.COLORS[name]) for name in names]
     assert pieces[0] == one
-    assert pieces[2] == [*one[:4], (2, drawn_scorecard.COLORS["single run"]), one[4]]
+    assert pieces[2] == [*one[:4], (2, drawn.COLORS["single run"]), one[4]]
 
 
 def test_a_badge_says_what_is_supported_and_is_the_same_each_time(card):

@@ -468,6 +468,18 @@ def test_a_row_that_is_wrong_does_not_make_its_study_wrong(load):
     assert "rows[0].epochs: 0 is not in [1, 10000]" in line
 
 
+def test_a_study_is_checked_where_the_defaults_are_wrong_too(load):
+    def wrong(data):
+        data["defaults"]["epochs"] = 0
+        data["studies"][0]["rows"] = ["nobody"]
+
+    with pytest.raises(UserError) as caught:
+        load(wrong)
+    epochs, rows = str(caught.value).splitlines()
+    assert "defaults.epochs: 0 is not in [1, 10000]" in epochs
+    assert "studies[0].rows[0]: 'nobody' is no row of this paper" in rows
+
+
 # ---- comparing ----------------------------------------------------------------------------------
 
 

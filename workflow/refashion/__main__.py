@@ -172,7 +172,7 @@ def summarise(
 
     of = paper.row(row)
     runs = [Metrics.read(file, of, seed) for seed, file in zip(seeds, metrics, strict=True)]
-    summarise(of, runs).write(out)
+    write_record(summarise(of, runs), out, indent=2)
 
 
 @app.command
@@ -271,7 +271,7 @@ def scorecard(
     """Count how numbers, claims and findings came out."""
     from refashion.judging.scorecard import Card, OfPaper, grade_paper
     from refashion.paper.papers import load_paper
-    from refashion.report.figures.scorecard import draw
+    from refashion.report.figures.verdicts import draw_scorecard
     from refashion.report.scorecard import badge
 
     covered = map(load_paper, papers)
@@ -279,7 +279,7 @@ def scorecard(
     card = Card(scale, judged)
     write_record(card.as_json(), out, indent=2)
     out_badge.write_text(badge(card))
-    draw(card, to.out_svg, to.out_pdf)
+    draw_scorecard(card, to.out_svg, to.out_pdf)
 
 
 @app.command

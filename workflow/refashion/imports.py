@@ -27,13 +27,13 @@ def closure(module: str) -> list[Path]:
     """
     found: set[Path] = set()
     waiting = {f"{PACKAGE.name}.{module}"}
-    if not _file(*waiting):
-        raise ModuleNotFoundError(f"{module}: no module of {PACKAGE}")
     while waiting:
         name = waiting.pop()
         if (file := _file(name)) and file not in found:
             found.add(file)
             waiting |= {name.rpartition(".")[0], *_imported(file)}
+    if not found:
+        raise ModuleNotFoundError(f"{module}: no module of {PACKAGE}")
     return sorted(found)
 
 

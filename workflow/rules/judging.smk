@@ -85,9 +85,7 @@ rule scorecard:
         runs=runs(ROWS, "metrics.json"),
         summaries=summaries(ROWS),
         evidence=evidence(PAPERS, "findings", "claims"),
-        code=library(
-            "judging.scorecard", "report.figures.scorecard", "report.scorecard"
-        ),
+        code=library("judging.scorecard", "report.figures.verdicts", "report.scorecard"),
     output:
         card=f"{RESULTS}/scorecard.json",
         badge=f"{RESULTS}/scorecard.svg",

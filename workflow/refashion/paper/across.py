@@ -8,31 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from refashion.paper.papers import PAPERS_FOLDER, Paper, available_papers
-from refashion.paper.problems import Problems, explain, unknown
-from refashion.paper.record import Distinct, Many, Record, Text
+from refashion.paper.problems import Misfits, Problems, under, unknown
+from refashion.paper.record import Record, Some, SomeDistinct, Text
 from refashion.paper.yaml_file import line_of, read_yaml
 
 FILE = Path("workflow/across.yaml")
 
-ClaimIds = Annotated[Distinct[str], Field(min_length=1)]
-ByPaper = Annotated[dict[str, ClaimIds], Field(min_length=1)]
-
-
-class Entry(Record):
-    """A statement of the file, and by paper the claims that say it, or speak against it."""
-
-    text: Text
-    claims: ByPaper
-    against: ByPaper = Field(default_factory=dict)
-
-
-class AcrossFile(Record):
-    """What several papers say."""
-
-    statements: Annotated[Many[Entry], Field(min_length=1)]
+ByPaper = Annotated[dict[str, SomeDistinct[str]], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -52,6 +37,41 @@ class Statement:
     claims: tuple[Said, ...]
 
 
+class Entry(Record):
+    """A statement of the file, and by paper the claims that say it, or speak against it."""
+
+    text: Text
+    claims: ByPaper
+    against: ByPaper = Field(default_factory=dict)
+
+    def misfits(self, files: Sequence[str], claims: Mapping[str, Sequence[str]]) -> Misfits:
+        """A paper without a file, or a claim that one of those loaded does not have."""
+        for side, named in (("claims", self.claims), ("against", self.against)):
+            for key, names in named.items():
+                if key not in files:
+                    yield f"{side}.{key}", unknown(key, files, f"paper in {PAPERS_FOLDER}")
+                for index, name in enumerate(names):
+                    if key in claims and name not in claims[key]:
+                        said = unknown(name, claims[key], f"claim of {key}")
+                        yield f"{side}.{key}[{index}]", said
+
+    def statement(self, papers: Sequence[str]) -> Statement:
+        """What it says of these papers, in their order."""
+        said = (
+            Said(key, name, against)
+            for key in papers
+            for against, named in ((False, self.claims), (True, self.against))
+            for name in named.get(key, ())
+        )
+        return Statement(self.text, tuple(said))
+
+
+class AcrossFile(Record):
+    """What several papers say."""
+
+    statements: Some[Entry]
+
+
 def load(root: Path, papers: Sequence[Paper]) -> list[Statement]:
     """The statements of ``workflow/across.yaml`` that two or more of these papers are about.
 
@@ -63,43 +83,12 @@ def load(root: Path, papers: Sequence[Paper]) -> list[Statement]:
         UserError: the file cannot be read, or has a paper or a claim that there is not.
     """
     file = Path(root) / FILE
-    problems, data = Problems(str(FILE), partial(line_of, file)), read_yaml(file)
-    try:
-        entries = AcrossFile.model_validate(data).statements
-    except ValidationError as error:
-        explain(AcrossFile, data, error, problems)
-        entries = ()
-    problems.raise_if_any()
+    problems = Problems(str(FILE), partial(line_of, file))
+    entries = problems.validate(AcrossFile, read_yaml(file)).statements
     files = available_papers(root)
-    loaded = {paper.key: [claim.id for claim in paper.claims] for paper in papers}
+    claims = {paper.key: [claim.id for claim in paper.claims] for paper in papers}
     for index, entry in enumerate(entries):
-        for side, named in (("claims", entry.claims), ("against", entry.against)):
-            _check(named, f"statements[{index}].{side}", files, loaded, problems)
+        problems.add_all(under(f"statements[{index}]", entry.misfits(files, claims)))
     problems.raise_if_any()
-    statements = [Statement(entry.text, _said(entry, list(loaded))) for entry in entries]
+    statements = [entry.statement([*claims]) for entry in entries]
     return [each for each in statements if len({said.paper for said in each.claims}) > 1]
-
-
-def _said(entry: Entry, papers: Sequence[str]) -> tuple[Said, ...]:
-    return tuple(
-        Said(key, name, against)
-        for key in papers
-        for against, named in ((False, entry.claims), (True, entry.against))
-        for name in named.get(key, ())
-    )
-
-
-def _check(
-    side: Mapping[str, Sequence[str]],
-    at: str,
-    files: Sequence[str],
-    loaded: Mapping[str, Sequence[str]],
-    problems: Problems,
-) -> None:
-    for key, names in side.items():
-        if key not in files:
-            problems.add(f"{at}.{key}", unknown(key, files, f"paper in {PAPERS_FOLDER}"))
-        for position, name in enumerate(names):
-            if key in loaded and name not in loaded[key]:
-                said = unknown(name, loaded[key], f"claim of {key}")
-                problems.add(f"{at}.{key}[{position}]", said)

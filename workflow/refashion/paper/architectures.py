@@ -13,14 +13,13 @@ from pydantic import Field, create_model
 
 from refashion.paper import layers
 from refashion.paper.layers import Layer, Network, Size
-from refashion.paper.problems import show, unknown
+from refashion.paper.problems import Misfits, show, unknown
 from refashion.paper.record import Distinct, Many, Record, Text, allowed
 
 DROPOUT = "p"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Value = int | str | None
 Values = Mapping[str, Value | float]
-Misfits = Iterator[tuple[str, str]]
 
 
 class Choice(Record):

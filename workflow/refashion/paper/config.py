@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from refashion.paper.problems import Problems, explain
-from refashion.paper.record import Distinct, Record, Text, allowed
+from refashion.paper.problems import Problems
+from refashion.paper.record import Record, SomeDistinct, Text, allowed
 from refashion.paper.spec import Epochs
 
 CONFIG_FILE = "config.yaml"
@@ -16,29 +16,25 @@ CONFIG_FILE = "config.yaml"
 ScaleName = Literal["paper", "smoke"]
 PaperKey = Annotated[
     str,
-    Field(pattern=r"^[a-z][a-z0-9_]*$"),
-    allowed("the name of a file in workflow/papers without .yaml"),
+    allowed("the name of a file in workflow/papers without .yaml", pattern=r"^[a-z][a-z0-9_]*$"),
 ]
-Seed = Annotated[int, Field(ge=0, le=4_294_967_295)]
+SeedCount = Annotated[int, Field(ge=1)]
 
 
-class Extent(Record):
-    """How long and how often is trained; null: as long as the rows' papers did, all seeds."""
+class PaperScale(Record):
+    """The published protocol; null: as many epochs as the rows' papers had, all seeds."""
 
     epochs: Epochs | None
-    seeds: Annotated[int, Field(ge=1)] | None
-
-
-class PaperScale(Extent):
-    """The published protocol."""
-
+    seeds: SeedCount | None
     train_images: Literal[60_000]
     test_images: Literal[10_000]
 
 
-class SmokeScale(Extent):
-    """A first look, of as many images of each class."""
+class SmokeScale(Record):
+    """A first look, of as many images of each class; null as at the other scale."""
 
+    epochs: Epochs | None
+    seeds: SeedCount | None
     train_images: Annotated[int, Field(ge=10, le=60_000, multiple_of=10)]
     test_images: Annotated[int, Field(ge=10, le=10_000, multiple_of=10)]
 
@@ -53,10 +49,8 @@ class Scales(Record):
 class Images(Record):
     """Where the images come from."""
 
-    folder: Annotated[Annotated[str, Field(pattern=r"\S")] | None, allowed("a path, or null")]
-    sources: Annotated[
-        Distinct[Literal["folder", "system", "torchvision", "debian"]], Field(min_length=1)
-    ]
+    folder: Annotated[Text | None, allowed("a path, or null")]
+    sources: SomeDistinct[Literal["folder", "system", "torchvision", "debian"]]
 
 
 class Margin(Record):
@@ -94,8 +88,8 @@ class Tolerances(Record):
 class Config(Record):
     """The configuration of the workflow."""
 
-    papers: Annotated[Distinct[PaperKey], Field(min_length=1)]
-    seeds: Annotated[Distinct[Seed], Field(min_length=1)]
+    papers: SomeDistinct[PaperKey]
+    seeds: SomeDistinct[Annotated[int, Field(ge=0, le=4_294_967_295)]]
     scale: ScaleName
     scales: Scales
     dataset: Images
@@ -122,17 +116,10 @@ def validate_config(config: Mapping[str, Any]) -> Config:
     Raises:
         UserError: a line for every problem.
     """
-    given = dict(config)
-    for key, kind in (("papers", str), ("seeds", int)):
-        if key in given:
-            given[key] = [_as(kind, item) for item in _items(given[key])]
-    try:
-        checked = Config.model_validate(given)
-    except ValidationError as error:
-        problems = Problems(CONFIG_FILE)
-        explain(Config, given, error, problems)
-        problems.raise_if_any()
-        raise
+    given = {**config, **{key: _items(config[key]) for key in ("papers", "seeds") if key in config}}
+    if "seeds" in given:
+        given["seeds"] = [_whole(item) for item in given["seeds"]]
+    checked = Problems(CONFIG_FILE).validate(Config, given)
     return checked.model_copy(update={"seeds": checked.seeds[: checked.chosen.seeds]})
 
 
@@ -142,6 +129,6 @@ def _items(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
-def _as(kind: type, item: Any) -> Any:
+def _whole(item: Any) -> Any:
     """A whole number out of its text; anything else unchanged, for the model to judge."""
-    return int(item) if kind is int and isinstance(item, str) and item.isdecimal() else item
+    return int(item) if isinstance(item, str) and item.isdecimal() else item

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
-
-from pydantic import Field
+from functools import partial
+from typing import Literal
 
 from refashion.paper.metric import Series, series_lacking
-from refashion.paper.problems import show
-from refashion.paper.record import Distinct, Id, Record, Text
+from refashion.paper.problems import Misfits, show
+from refashion.paper.record import Id, Record, SomeDistinct, Text
 from refashion.paper.sheet import Sheet
-from refashion.paper.spec import Row
+from refashion.paper.spec import Row, Task
 
 Kind = Literal[
     "curves",
@@ -31,10 +30,10 @@ class Figure(Record):
     label: Text
     caption: Text
     kind: Kind
-    rows: Annotated[Distinct[Id], Field(min_length=1)]
+    rows: SomeDistinct[Id]
     metric: Literal["loss", "accuracy"] | None = None
     """Of curves and bars."""
-    series: Annotated[Distinct[Series], Field(min_length=1)] = ("train", "val")
+    series: SomeDistinct[Series] = ("train", "val")
     """The images of curves and bars."""
     scale: Literal["linear", "log"] = "linear"
     """Of the vertical axis of curves."""
@@ -43,58 +42,43 @@ class Figure(Record):
     shows: Text
     """What the paper says that one sees."""
 
-
-# The keys that a kind of figure takes besides id, label, caption, rows and shows.
-KEYS: Mapping[Kind, tuple[str, ...]] = {
-    "curves": ("metric", "series", "scale"),
-    "bars": ("metric", "series"),
-    "confusion": ("normalised",),
-    "confusion_difference": (),
-    "reconstructions": (),
-    "snapshots": (),
-    "examples": (),
-}
-TASKS = {
-    "confusion": "classification",
-    "confusion_difference": "classification",
-    "examples": "classification",
-    "reconstructions": "reconstruction",
-    "snapshots": "reconstruction",
-}
-
-
-def check_figures(figures: Mapping[int, Figure], printed: set[int | None], sheet: Sheet) -> None:
-    """Keys and rows fit the kind; ``printed``: rows whose confusion matrix the paper prints."""
-    for index, figure in figures.items():
-        at = f"figures[{index}]"
-        takes = KEYS[figure.kind]
-        if "metric" in takes and figure.metric is None:
-            said = f"is missing; {figure.kind} need one of loss, accuracy"
-            sheet.problems.add(f"{at}.metric", said)
+    def misfits(self, sheet: Sheet) -> Misfits:
+        """A key or a row is not for this kind of figure."""
+        _, takes = KINDS[self.kind]
+        if "metric" in takes and self.metric is None:
+            yield "metric", f"is missing; {self.kind} need one of loss, accuracy"
         for key in ("metric", "series", "scale", "normalised"):
-            if key in figure.model_fields_set and key not in takes:
-                kinds = [kind for kind, keys in KEYS.items() if key in keys]
-                value = figure.model_dump(mode="json")[key]
-                said = f"{show(value)} on {figure.kind}; allowed: on {', '.join(kinds)}"
-                sheet.problems.add(f"{at}.{key}", said)
-        for position, name in enumerate(figure.rows):
-            at_row = f"{at}.rows[{position}]"
-            row_index = sheet.index(name, at_row)
-            if row_index is not None and row_index in sheet.rows:
-                for reason in _unfit(figure, sheet.rows[row_index], row_index in printed):
-                    sheet.problems.add(at_row, f"{show(name)} {reason}")
+            if key in self.model_fields_set and key not in takes:
+                kinds = ", ".join(kind for kind, (_, keys) in KINDS.items() if key in keys)
+                value = self.model_dump(mode="json")[key]
+                yield key, f"{show(value)} on {self.kind}; allowed: on {kinds}"
+        for index, name in enumerate(self.rows):
+            yield from sheet.misfits(f"rows[{index}]", name, partial(self._lacking, sheet))
+
+    def _lacking(self, sheet: Sheet, row: Row) -> Iterator[str]:
+        """Why a figure cannot show a row, if so."""
+        task, takes = KINDS[self.kind]
+        needed = "classification" if self.metric == "accuracy" else task
+        if needed not in (None, row.task):
+            what = f"{self.metric} {self.kind}" if "metric" in takes else self.kind
+            yield f"is a {row.task}; allowed for {what}: a {needed}"
+        if "series" in self.model_fields_set:
+            for series in self.series:
+                yield from series_lacking(row, series, series)
+        if self.kind == "snapshots" and not row.spec.snapshots:
+            yield "has none; allowed: a row with snapshots"
+        printed = (sheet.row(matrix.row) for matrix in sheet.confusion_matrices.values())
+        if self.kind == "confusion_difference" and row not in printed:
+            yield "has no published matrix; allowed: a row of confusion_matrices"
 
 
-def _unfit(figure: Figure, row: Row, printed: bool) -> Iterator[str]:
-    """Why a figure cannot show a row."""
-    needed = "classification" if figure.metric == "accuracy" else TASKS.get(figure.kind)
-    if needed not in (None, row.task):
-        what = f"{figure.metric} {figure.kind}" if "metric" in KEYS[figure.kind] else figure.kind
-        yield f"is a {row.task}; allowed for {what}: a {needed}"
-    if "series" in figure.model_fields_set:
-        for series in figure.series:
-            yield from series_lacking(row, series, series)
-    if figure.kind == "snapshots" and not row.spec.snapshots:
-        yield "has none; allowed: a row with snapshots"
-    if figure.kind == "confusion_difference" and not printed:
-        yield "has no published matrix; allowed: a row of confusion_matrices"
+# Of which rows a kind of figure is, and its keys besides id, label, caption, rows and shows.
+KINDS: Mapping[Kind, tuple[Task | None, tuple[str, ...]]] = {
+    "curves": (None, ("metric", "series", "scale")),
+    "bars": (None, ("metric", "series")),
+    "confusion": ("classification", ("normalised",)),
+    "confusion_difference": ("classification", ()),
+    "reconstructions": ("reconstruction", ()),
+    "snapshots": ("reconstruction", ()),
+    "examples": ("classification", ()),
+}

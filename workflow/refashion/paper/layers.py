@@ -7,6 +7,7 @@ A shape is ``(features,)`` or ``(channels, height, width)``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, prod
 from typing import Annotated, Literal
 
@@ -183,7 +184,7 @@ class Network:
     def layers(self) -> tuple[Layer, ...]:
         return self.encoder + self.head
 
-    @property
+    @cached_property
     def task(self) -> Task:
         """``reconstruction`` if the network ends in an image, else ``classification``."""
         return "reconstruction" if self.shapes()[-1] == IMAGE else "classification"

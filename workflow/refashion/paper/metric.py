@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -14,16 +14,15 @@ from refashion.paper.spec import Row
 # Of which epoch a number is: each metric's own best; the last one; the one whose weights were
 # kept; the one of the lowest validation loss.
 At = Literal["best", "final", "kept", "lowest"]
-AT: tuple[At, ...] = ("best", "final", "kept", "lowest")
+AT: tuple[At, ...] = get_args(At)
 Unit = Literal["loss", "percent", "epochs"]
 Series = Literal["running", "train", "val", "val_dropout", "test"]
-SERIES: tuple[Series, ...] = ("running", "train", "val", "val_dropout", "test")
 
-SETS = {
+SETS: dict[Series, str] = {
     "running": "running training",
     "train": "training",
-    "val_dropout": "validation",
     "val": "validation",
+    "val_dropout": "validation",
     "test": "test",
 }
 
@@ -98,7 +97,7 @@ CURVES = {
             Metric(series, quantity, batch_mean)
             for quantity in ("loss", "accuracy")
             for batch_mean in (False, True)
-            for series in SERIES
+            for series in SETS
             # The running metrics are means of batches' means already.
             if not (batch_mean and series == "running")
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,32 +18,28 @@ from pydantic import Field, ValidationError
 
 from refashion.errors import UserError
 from refashion.paper.architectures import Architecture
-from refashion.paper.claims import Claim, check_claims
-from refashion.paper.config import CONFIG_FILE, Config
-from refashion.paper.figures import Figure, check_figures
-from refashion.paper.problems import Key, Problems, explain, show, unknown
-from refashion.paper.record import Many, Record, Text, Url, allowed
-from refashion.paper.rows import (
-    Defaults,
-    Entry,
-    Origin,
-    build_rows,
-    check_encoders,
-    check_names,
-    check_same_settings,
-    check_variants,
-    with_donors,
+from refashion.paper.claims import Claim
+from refashion.paper.config import CONFIG_FILE, Config, PaperKey
+from refashion.paper.figures import Figure
+from refashion.paper.problems import (
+    Key,
+    Misfits,
+    Problems,
+    explain,
+    inside,
+    repeated,
+    show,
+    under,
+    unknown,
 )
+from refashion.paper.record import AssumptionId, Many, Record, Some, Text, Url, allowed
+from refashion.paper.rows import build_rows, names_of
+from refashion.paper.rows import misfits as misfits_of_row
 from refashion.paper.sheet import Sheet
-from refashion.paper.spec import Row
-from refashion.paper.studies import Study, StudyEntry, build_studies
-from refashion.paper.tables import (
-    ConfusionMatrix,
-    Table,
-    check_confusion_matrices,
-    check_tables,
-)
-from refashion.paper.yaml_file import as_list, as_mapping, line_of, read_yaml
+from refashion.paper.spec import Defaults, Entry, Row, canonical
+from refashion.paper.studies import DEFAULT, Study, StudyEntry, build_studies
+from refashion.paper.tables import ConfusionMatrix, Table
+from refashion.paper.yaml_file import line_of, read_yaml
 
 PAPERS_FOLDER = Path("workflow/papers")
 
@@ -51,12 +47,11 @@ PAPERS_FOLDER = Path("workflow/papers")
 class Citation(Record):
     """Who wrote what, when and where."""
 
-    authors: Annotated[Many[Text], Field(min_length=1)]
+    authors: Some[Text]
     title: Text
     date: Annotated[
         str,
-        Field(pattern=r"^[0-9]{4}(-[0-9]{2}){0,2}$"),
-        allowed("a date: 2025, 2025-02 or 2025-02-12"),
+        allowed("a date: 2025, 2025-02 or 2025-02-12", pattern=r"^[0-9]{4}(-[0-9]{2}){0,2}$"),
     ]
     journal: Text | None = None
     course: Text | None = None
@@ -83,7 +78,7 @@ class Protocol(Record):
 class Assumption(Record):
     """A choice that the paper leaves open."""
 
-    id: Annotated[str, Field(pattern=r"^A[1-9][0-9]*$"), allowed("A and a number, as A1")]
+    id: Annotated[AssumptionId, allowed("A and a number, as A1")]
     question: Text
     taken: Text
     why: Text
@@ -95,8 +90,7 @@ class PaperFile(Record):
     """A paper as data."""
 
     key: Annotated[
-        str,
-        Field(pattern=r"^[a-z][a-z0-9_]*$"),
+        PaperKey,
         allowed(
             "the name of the file without .yaml; lower-case letters, digits and _, a letter first"
         ),
@@ -105,7 +99,7 @@ class PaperFile(Record):
     protocol: Protocol
     defaults: Defaults
     architectures: Annotated[dict[str, Architecture], Field(min_length=1)]
-    rows: Annotated[Many[Entry], Field(min_length=1)]
+    rows: Some[Entry]
     tables: Many[Table]
     confusion_matrices: Many[ConfusionMatrix] = ()
     assumptions: Many[Assumption]
@@ -173,33 +167,15 @@ class Paper:
         Raises:
             UserError: there is none.
         """
-        rows = (*self.rows, *self.study_rows)
-        for row in rows:
-            if name == row.id or name in row.aliases:
-                return row
-        names = [name for row in rows for name in (row.id, *row.aliases)]
-        raise UserError(f"{self.file}: rows: {unknown(name, names, 'row')}")
+        rows = {n: row for row in (*self.rows, *self.study_rows) for n in (row.id, *row.aliases)}
+        if name not in rows:
+            raise UserError(f"{self.file}: rows: {unknown(name, rows, 'row')}")
+        return rows[name]
 
 
 # ---- one file -----------------------------------------------------------------------------------
 
 R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True)
-class _Sound:
-    """The parts of a file that have the right form: later checks meet no others."""
-
-    data: Mapping[str, Any]
-    broken: set[tuple[Key, ...]]
-
-    def entries(self, section: str, model: type[R]) -> dict[int, R]:
-        """By index the entries of a section."""
-        return {
-            index: model.model_validate(entry)
-            for index, entry in enumerate(as_list(self.data.get(section)))
-            if (section, index) not in self.broken
-        }
 
 
 def load_paper(path: Path | str) -> Paper:
@@ -219,75 +195,101 @@ def load_paper(path: Path | str) -> Paper:
         broken = explain(PaperFile, data, error, problems)
     if isinstance(data.get("key"), str) and data["key"] != path.stem:
         problems.add("key", f"{show(data['key'])} is not the file's name, {path.stem!r}")
-    sheet, studies = _check(_Sound(data, broken), path, problems)
+    sheet = _sheet(data, broken, problems)
+    build_rows(sheet)
+    problems.add_all(_misfits(sheet))
+    studies = build_studies(sheet)
     problems.raise_if_any()
     assert file is not None  # else there are problems
     sections = ("key", "citation", "protocol", "tables", "confusion_matrices", "figures")
     as_written = {name: getattr(file, name) for name in (*sections, "assumptions", "claims")}
-    return Paper(file=str(path), rows=with_donors(sheet), studies=studies, **as_written)
+    rows = tuple(sheet.rows.values())
+    return Paper(file=str(path), rows=rows, studies=studies, **as_written)
 
 
-def _check(sound: _Sound, path: Path, problems: Problems) -> tuple[Sheet, tuple[Study, ...]]:
-    """Whether what the parts of a file say fits together; its rows and its studies."""
-    data, names = sound.data, check_names(sound.data, problems)
-    entries = {}
-    origin = None
-    if "defaults" in data and ("defaults",) not in sound.broken:
-        entries = sound.entries("rows", Entry)
-        defaults = Defaults.model_validate(data["defaults"])
-        origin = Origin(str(data.get("key")), str(path), defaults, _architectures(sound, problems))
-    rows = build_rows(origin, entries, problems) if origin else {}
-    sheet = Sheet(rows, names, problems)
-    sheet = replace(sheet, rows=check_encoders(sound.entries("rows", Entry), sheet))
-    check_same_settings(sheet)
-    check_variants(sound.entries("rows", Entry), sheet)
-    tables = sound.entries("tables", Table)
-    check_tables(tables, sheet)
-    matrices = sound.entries("confusion_matrices", ConfusionMatrix)
-    check_confusion_matrices(matrices, sheet)
-    figures = sound.entries("figures", Figure)
-    check_figures(figures, {names.get(matrix.row) for matrix in matrices.values()}, sheet)
-    claims = sound.entries("claims", Claim)
-    check_claims(claims, sheet)
-    assumptions = sound.entries("assumptions", Assumption)
-    # Tables and figures share the anchors of one report.
-    for sections in (
-        {"tables": tables, "figures": figures},
-        {"assumptions": assumptions},
-        {"claims": claims},
-    ):
-        check_unique_ids(sections, problems)
-    studies = sound.entries("studies", StudyEntry)
-    if origin is None:
-        return sheet, ()
-    known = [assumption.id for assumption in assumptions.values()]
-    return sheet, build_studies(studies, known, entries, (tables, claims), origin, sheet)
+def _sheet(data: Mapping[str, Any], broken: set[tuple[Key, ...]], problems: Problems) -> Sheet:
+    """The parts of a file that have the right form: later checks meet no others."""
+
+    def entries(section: str, model: type[R]) -> dict[int, R]:
+        written = inside(data.get(section)).values()
+        return {
+            index: model.model_validate(entry)
+            for index, entry in enumerate(written)
+            if (section, index) not in broken
+        }
+
+    has_defaults = "defaults" in data and ("defaults",) not in broken
+    return Sheet(
+        key=str(data.get("key")),
+        file=problems.file,
+        problems=problems,
+        names=names_of(data, problems),
+        defaults=Defaults.model_validate(data["defaults"]) if has_defaults else None,
+        architectures=_architectures(data, broken, problems),
+        entries=entries("rows", Entry),
+        tables=entries("tables", Table),
+        confusion_matrices=entries("confusion_matrices", ConfusionMatrix),
+        assumptions=entries("assumptions", Assumption),
+        figures=entries("figures", Figure),
+        claims=entries("claims", Claim),
+        studies=entries("studies", StudyEntry),
+    )
 
 
-def _architectures(sound: _Sound, problems: Problems) -> dict[str, Architecture | None]:
+def _architectures(
+    data: Mapping[str, Any], broken: set[tuple[Key, ...]], problems: Problems
+) -> dict[str, Architecture | None]:
     """The architectures by name; None for one that is wrong."""
     found: dict[str, Architecture | None] = {}
-    for name, written in as_mapping(sound.data.get("architectures")).items():
+    for name, written in inside(data.get("architectures")).items():
         found[name] = None
-        if ("architectures", name) not in sound.broken:
+        if ("architectures", name) not in broken:
             architecture = Architecture.model_validate(written)
             mistakes = list(architecture.mistakes())
-            for place, said in mistakes:
-                problems.add(f"architectures.{name}.{place}", said)
+            problems.add_all(under(f"architectures.{name}", iter(mistakes)))
             found[name] = None if mistakes else architecture
     return found
 
 
-def check_unique_ids(sections: Mapping[str, Mapping[int, Any]], problems: Problems) -> None:
-    """No id stands twice, over all sections that are given."""
-    first: dict[str, str] = {}
-    for section, entries in sections.items():
-        for index, entry in entries.items():
-            at = f"{section}[{index}].id"
-            other = first.setdefault(entry.id, at)
-            if other != at:
-                said = f"{show(entry.id)} is taken by {other}; allowed: an id of its own"
-                problems.add(at, said)
+def _misfits(sheet: Sheet) -> Misfits:
+    """What does not fit together in a file whose parts have the right form."""
+    for index, entry in sheet.entries.items():
+        yield from under(f"rows[{index}]", misfits_of_row(entry, sheet.rows.get(index), sheet))
+    for section in ("tables", "confusion_matrices", "figures", "claims", "studies"):
+        for index, entry in getattr(sheet, section).items():
+            yield from under(f"{section}[{index}]", entry.misfits(sheet))
+    yield from _repeated(sheet)
+
+
+def _repeated(sheet: Sheet) -> Misfits:
+    """What is there once more."""
+    rows, matrices = sheet.rows, sheet.confusion_matrices
+    settings = ((canonical(row.spec.as_json()), index) for index, row in rows.items())
+    for _, index, other in repeated(settings):
+        said = f"has the settings of rows[{other}] {show(rows[other].id)}: one training"
+        way_out = "allowed: make it an alias of that row"
+        yield f"rows[{index}]", f"{show(rows[index].id)} {said}; {way_out}"
+    for index, other in sheet.twice((index, matrix.row) for index, matrix in matrices.items()):
+        said = f"is the row of confusion_matrices[{other}] too; allowed: one matrix a row"
+        yield f"confusion_matrices[{index}].row", f"{show(matrices[index].row)} {said}"
+    for sections in (("tables", "figures"), ("assumptions",), ("claims",)):
+        # Tables and figures share the anchors of one report.
+        ids = (
+            (entry.id, f"{section}[{index}].id")
+            for section in sections
+            for index, entry in getattr(sheet, section).items()
+        )
+        for name, at, other in repeated(ids):
+            yield at, f"{show(name)} is taken by {other}; allowed: an id of its own"
+    for name, index, other in repeated((s.assumption, index) for index, s in sheet.studies.items()):
+        said = f"{show(name)} is that of studies[{other}] too; allowed: one study an assumption"
+        yield f"studies[{index}].assumption", said
+    for index, study in sheet.studies.items():
+        readings = enumerate(study.readings)
+        places = ((reading.id, f"studies[{index}].readings[{i}]") for i, reading in readings)
+        taken = (DEFAULT, "the reading that the paper's rows have")
+        for name, at, other in repeated((taken, *places)):
+            yield f"{at}.id", f"{show(name)} is {other}; allowed: an id of its own"
 
 
 # ---- all of them --------------------------------------------------------------------------------
@@ -319,25 +321,14 @@ def load_papers(config: Config, root: Path) -> list[Paper]:
             papers.append(load_paper(_relative(folder / f"{key}.yaml")))
         except UserError as error:
             problems.append(str(error))
-    problems += _shared_targets(papers)
+    rows = [row for paper in papers for row in (*paper.rows, *paper.study_rows)]
+    targets = ((name, row) for row in rows for name in (row.name, *row.alias_names))
+    for name, row, other in repeated(targets):
+        said = f"{row.id!r} gives the target {name}, which a row of {other.file} has already"
+        problems.append(f"{row.file}: rows: {said}")
     if problems:
         raise UserError("\n".join(problems))
     return papers
-
-
-def _shared_targets(papers: list[Paper]) -> list[str]:
-    """Targets that rows of two papers would have."""
-    problems: list[str] = []
-    targets: dict[str, Row] = {}
-    for row in (row for paper in papers for row in (*paper.rows, *paper.study_rows)):
-        for name in (row.name, *row.alias_names):
-            other = targets.setdefault(name, row)
-            if other.paper != row.paper:
-                problems.append(
-                    f"{row.file}: rows: {row.id!r} gives the target {name}, "
-                    f"which a row of {other.file} has already"
-                )
-    return problems
 
 
 def _relative(path: Path) -> Path:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,6 +19,11 @@ from refashion.errors import UserError
 
 Key = str | int
 Node = Mapping[str, Any]
+# (key, what is wrong and what is allowed), the key from where the check stands.
+Misfits = Iterator[tuple[str, str]]
+K = TypeVar("K", bound=Hashable)
+P = TypeVar("P")
+M = TypeVar("M", bound=BaseModel)
 
 
 class Problems:
@@ -33,14 +38,37 @@ class Problems:
         file = self.file if line is None else f"{self.file}:{line}"
         self.lines.append(": ".join(filter(None, (file, at, text))))
 
+    def add_all(self, misfits: Misfits) -> None:
+        for at, text in misfits:
+            self.add(at, text)
+
     def raise_if_any(self) -> None:
         if self.lines:
             raise UserError("\n".join(dict.fromkeys(self.lines)))
 
+    def validate(self, model: type[M], data: Any) -> M:
+        """``data`` as a record, or a UserError with a line for every problem."""
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            explain(model, data, error, self)
+            self.raise_if_any()
+            raise
 
-def path_of(keys: Iterable[Key]) -> str:
-    """``rows[3].dropout``"""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+
+def under(at: str, misfits: Misfits) -> Misfits:
+    """The same, by keys that begin further out."""
+    for key, text in misfits:
+        yield f"{at}.{key}", text
+
+
+def repeated(items: Iterable[tuple[K, P]]) -> Iterator[tuple[K, P, P]]:
+    """Of (key, place) those whose key stands at another place before, each with that one."""
+    first: dict[K, P] = {}
+    for key, place in items:
+        other = first.setdefault(key, place)
+        if other != place:
+            yield key, place, other
 
 
 def show(value: Any) -> str:
@@ -59,61 +87,36 @@ def unknown(name: Any, known: Iterable[str], what: str) -> str:
     return f"{show(name)} is no {what}; {meant}allowed: {', '.join(known) or 'none'}"
 
 
+def inside(data: Any) -> Mapping[Any, Any]:
+    """What stands in a list or mapping, by index or key; nothing in anything else."""
+    if isinstance(data, list):
+        return dict(enumerate(cast("list[Any]", data)))
+    return cast("Mapping[Any, Any]", data) if isinstance(data, Mapping) else {}
+
+
 # ---- what a model does not allow ----------------------------------------------------------------
 
 
 def explain(
-    model: type[BaseModel], data: Mapping[str, Any], error: ValidationError, problems: Problems
+    model: type[BaseModel], data: Any, error: ValidationError, problems: Problems
 ) -> set[tuple[Key, ...]]:
     """Note what a model does not allow in ``data``.
 
     Returns:
         The sections, as (section,), and their entries, as (section, index), with a problem.
     """
-    broken: set[tuple[Key, ...]] = set()
-    said: set[tuple[Key, ...]] = set()
+    found: dict[tuple[Key, ...], str] = {}
     for each in error.errors(include_url=False):
         limits = each.get("ctx", {})
         if each["type"] == "too_short" and len(each["input"]) >= limits["min_length"]:
             continue  # pydantic counts the entries that are right
-        path = _path_in(data, each["loc"])
-        if tag := _tag(each):
-            path = (*path, tag)
-        broken |= {path[:1], path[:2]}
-        if path not in said:  # each side of an alternative has an error of its own
-            said.add(path)
-            node, parent = (_node_at(_schema(model), keys, data) for keys in (path, path[:-1]))
-            problems.add(path_of(path), _explain(each, node, parent))
-    return broken
-
-
-def _path_in(data: Any, loc: Sequence[Key]) -> tuple[Key, ...]:
-    """An error's place without the names that pydantic gives to the sides of an alternative."""
-    path: list[Key] = []
-    for index, key in enumerate(loc):
-        if _has(data, key):
-            data = data[key]
-            path.append(key)
-        elif index + 1 == len(loc) and _has_keys(data):
-            path.append(key)  # a key that is missing
-    return tuple(path)
-
-
-def _has(data: Any, key: Key) -> bool:
-    if isinstance(key, int):
-        return isinstance(data, list) and key < len(cast("list[Any]", data))
-    return _has_keys(data) and key in data
-
-
-def _has_keys(data: Any) -> bool:
-    return isinstance(data, Mapping)
-
-
-def _tag(error: ErrorDetails) -> str | None:
-    """The key that chooses among several records, if it is wrong or missing."""
-    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return error.get("ctx", {})["discriminator"].strip("'")
-    return None
+        path, node, parent = _place(_schema(model), data, each)
+        if path not in found:  # each side of an alternative has an error of its own
+            found[path] = _explain(each, node, parent)
+    for path, text in found.items():
+        written = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+        problems.add("".join(written).lstrip("."), text)
+    return {path[:depth] for path in found for depth in (1, 2)}
 
 
 @cache
@@ -121,18 +124,30 @@ def _schema(model: type[BaseModel]) -> Node:
     return model.model_json_schema()
 
 
-def _node_at(root: Node, path: Sequence[Key], data: Any) -> Node:
-    """The part of a schema that a path of keys leads to."""
-    node = root
-    for key in path:
-        node = _chosen(root, node, data)
-        data = data[key] if _has(data, key) else None
+def _place(root: Node, data: Any, error: ErrorDetails) -> tuple[tuple[Key, ...], Node, Node]:
+    """The keys that lead to an error, the schema there, and that of what it stands in.
+
+    pydantic gives names to the sides of an alternative, which are no keys.
+    """
+    keys, kind = [*error["loc"]], error["type"]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        keys.append(error.get("ctx", {})["discriminator"].strip("'"))  # the key that chooses
+    path: list[Key] = []
+    parent = node = _chosen(root, root, data)
+    for index, key in enumerate(keys, 1):
+        is_missing = index == len(keys) and kind in ("missing", "union_tag_not_found")
+        if key not in inside(data) and not is_missing:
+            continue
+        parent, data = node, inside(data).get(key)
+        other: Node = node.get("additionalProperties") or {}
         if isinstance(key, int):
-            node = node.get("items", {})
+            sides: list[Node] = [node, *node.get("anyOf", ())]
+            node = next((side["items"] for side in sides if "items" in side), other)
         else:
-            other: Node = node.get("additionalProperties") or {}
             node = node.get("properties", {}).get(key, other)
-    return _chosen(root, node, data)
+        node = _chosen(root, node, data)
+        path.append(key)
+    return tuple(path), node, parent
 
 
 def _chosen(root: Node, node: Node, data: Any) -> Node:
@@ -141,34 +156,27 @@ def _chosen(root: Node, node: Node, data: Any) -> Node:
         rest = {key: value for key, value in node.items() if key != "$ref"}
         node = root["$defs"][node["$ref"].rpartition("/")[2]] | rest
     if "discriminator" in node:
-        return _side(root, node["discriminator"], data)
-    for sides in ("anyOf", "oneOf"):
-        records = [_chosen(root, side, data) for side in node.get(sides, ())]
-        records = [side for side in records if side.get("type") == "object"]
-        if records and isinstance(data, Mapping):
-            return records[0]
-    return node
-
-
-def _side(root: Node, choice: Node, data: Any) -> Node:
-    """The record that a key of ``data`` chooses; one that has this key alone if it chooses none."""
-    tag, sides = choice["propertyName"], choice["mapping"]
-    chosen = data[tag] if _has(data, tag) else None
-    if isinstance(chosen, str) and chosen in sides:
-        return _chosen(root, {"$ref": sides[chosen]}, data)
-    return {"type": "object", "properties": {tag: {}}, "required": [tag]}
+        choice = node["discriminator"]
+        side = choice["mapping"].get(str(inside(data).get(choice["propertyName"])))
+        return _chosen(root, {"$ref": side}, data) if side else {"type": "object"}
+    if "anyOf" not in node:
+        return node
+    sides = [_chosen(root, side, data) for side in node["anyOf"]]
+    records = [side for side in sides if side.get("type") == "object"]
+    return records[0] if records and isinstance(data, Mapping) else {**node, "anyOf": sides}
 
 
 def _explain(error: ErrorDetails, node: Node, parent: Node) -> str:
     """What is wrong and what is allowed, from the schema there and that of what it stands in."""
     kind, value, said = error["type"], error["input"], error.get("ctx", {})
+    tag = said.get("discriminator", "").strip("'")
     if kind == "extra_forbidden":
         return unknown(error["loc"][-1], parent["properties"], "key here")
     if kind == "union_tag_invalid":
         tags = said["expected_tags"].replace("'", "").split(", ")
-        return unknown(said["tag"], tags, said["discriminator"].strip("'"))
+        return unknown(said["tag"], tags, tag)
     if kind in ("missing", "union_tag_not_found"):
-        return f"is missing; needed here: {', '.join(parent['required'])}"
+        return f"is missing; needed here: {tag or ', '.join(parent['required'])}"
     if kind == "too_short" and not value:
         return f"{show(value)} is empty; at least one entry is needed"
     if kind == "twice":
@@ -187,6 +195,12 @@ NOUNS = {
     "object": "a mapping of keys to values",
     "number": "a number",
     "integer": "a whole number",
+}
+BOUNDS = {
+    "minimum": "[{}, ",
+    "exclusiveMinimum": "({}, ",
+    "maximum": "{}]",
+    "exclusiveMaximum": "{})",
 }
 
 
@@ -210,17 +224,7 @@ def _interval(node: Node) -> str:
     bounded = [side for side in (node, *node.get("anyOf", ())) if {*side} & {*BOUNDS}]
     if not bounded or ("allowed" in node and "anyOf" in node):
         return ""
-    low, high = "(−∞", "∞)"
-    for bound, write in BOUNDS.items():
-        if bound in bounded[0]:
-            end = write.format(bounded[0][bound])
-            low, high = (end, high) if end[0] in "[(" else (low, end)
-    return f"{low}, {high}"
-
-
-BOUNDS = {
-    "minimum": "[{}",
-    "exclusiveMinimum": "({}",
-    "maximum": "{}]",
-    "exclusiveMaximum": "{})",
-}
+    ends = [write.format(bounded[0][key]) for key, write in BOUNDS.items() if key in bounded[0]]
+    low = [end for end in ends if end.endswith(", ")] or ["(−∞, "]
+    high = [end for end in ends if not end.endswith(", ")] or ["∞)"]
+    return low[0] + high[0]

@@ -28,16 +28,12 @@ class Record(BaseModel):
 
     def given(self) -> dict[str, Any]:
         """The keys that the file has, with their values."""
-        return {
-            key: getattr(self, key)
-            for key in type(self).model_fields
-            if key in self.model_fields_set
-        }
+        return {key: value for key, value in vars(self).items() if key in self.model_fields_set}
 
 
-def allowed(words: str) -> Any:
+def allowed(words: str, **limits: Any) -> Any:
     """What a message says is allowed, where a pattern or a type would not be read easily."""
-    return Field(json_schema_extra={"allowed": words})
+    return Field(json_schema_extra={"allowed": words}, **limits)
 
 
 @dataclass(frozen=True)
@@ -56,23 +52,23 @@ def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
     return items
 
 
-# A list of the file, and one in which nothing stands twice.
+# Lists of the file; in some, nothing stands twice.
 Many = Annotated[tuple[T, ...], Strict(False)]
+Some = Annotated[Many[T], Field(min_length=1)]
 Distinct = Annotated[
-    tuple[T, ...],
-    Strict(False),
-    AfterValidator(_distinct),
-    Field(json_schema_extra={"uniqueItems": True}),
+    Many[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})
 ]
+SomeDistinct = Annotated[Distinct[T], Field(min_length=1)]
 
-Text = Annotated[str, Field(pattern=r"\S"), allowed("some text")]
+Text = Annotated[str, allowed("some text", pattern=r"\S")]
 Url = Annotated[
-    str,
-    Field(pattern=r"^https?://\S+$"),
-    allowed("an address that starts with https:// or http://"),
+    str, allowed("an address that starts with https:// or http://", pattern=r"^https?://\S+$")
 ]
 Id = Annotated[
     str,
-    Field(pattern=r"^[a-z0-9][a-z0-9_-]*$"),
-    allowed("lower-case letters, digits, - and _, a letter or digit first"),
+    allowed(
+        "lower-case letters, digits, - and _, a letter or digit first",
+        pattern=r"^[a-z0-9][a-z0-9_-]*$",
+    ),
 ]
+AssumptionId = Annotated[str, Field(pattern=r"^A[1-9][0-9]*$")]

@@ -3,116 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
-from pydantic import Field
-
-from refashion.paper.architectures import Architecture
 from refashion.paper.layers import Layer, Network, ShapeError
-from refashion.paper.problems import Problems, show, unknown
-from refashion.paper.record import Distinct, Id, Text
+from refashion.paper.problems import Misfits, Problems, inside, show, under, unknown
 from refashion.paper.sheet import Sheet
-from refashion.paper.spec import (
-    TRAINING_IMAGES,
-    BatchSize,
-    Encoder,
-    Epochs,
-    Normalisation,
-    Parameter,
-    Positive,
-    Row,
-    Settings,
-    Share,
-    Spec,
-    canonical,
-    target_name,
-)
-from refashion.paper.yaml_file import as_list, as_mapping
+from refashion.paper.spec import TRAINING_IMAGES, Encoder, Entry, Row, Spec, target_name
 
 
-class Defaults(Settings):
-    """The settings of every row that says nothing else."""
-
-    dropout: Share = Field(default=...)
-    optimizer: Literal["adam", "sgd"] = Field(default=...)
-    learning_rate: Positive = Field(default=...)
-    momentum: Share = Field(default=...)
-    batch_size: BatchSize = Field(default=...)
-    epochs: Epochs = Field(default=...)
-    normalisation: Normalisation = Field(default=...)
-
-
-class Entry(Settings):
-    """A row of the file, one training; what several tables print is one row with aliases."""
-
-    id: Id
-    architecture: Text
-    parameters: dict[str, Parameter]
-    encoder: Encoder | None = None
-    aliases: Annotated[Distinct[Id], Field(min_length=1)] = ()
-    variant_of: Id | None = None
-    """The row of the paper that this one, of ours, varies."""
-    note: Text | None = None
+def names_of(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
+    """Every id and alias, also of rows that are wrong otherwise, with its row's index."""
+    names: dict[str, int] = {}
+    targets: dict[str, tuple[str, str]] = {}
+    for index, entry in enumerate(map(inside, inside(data.get("rows")).values())):
+        aliases = inside(entry.get("aliases")).items()
+        places = [("id", entry.get("id")), *((f"aliases[{i}]", alias) for i, alias in aliases)]
+        for key, name in places:
+            if not isinstance(name, str):
+                continue
+            at = f"rows[{index}].{key}"
+            where, other = targets.setdefault(target_name("", name), (at, name))
+            if where == at:
+                names[name] = index
+                continue
+            both = f" {show(other)}: both give one target" if other != name else ""
+            said = f"{show(name)} is taken by {where}{both}"
+            problems.add(at, f"{said}; allowed: a name of its own")
+    return names
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The paper's key, its file, and what its rows share: settings and architectures.
-
-    An architecture that is wrong is None.
-    """
-
-    key: str
-    file: str
-    defaults: Defaults
-    architectures: Mapping[str, Architecture | None]
+def build_rows(sheet: Sheet) -> None:
+    """Write the rows that are right into the sheet; where one is wrong, note why."""
+    for index, entry in sheet.entries.items():
+        if row := build_row(sheet, entry, f"rows[{index}]"):
+            sheet.rows[index] = row
+    for index, row in sheet.rows.items():
+        if row.encoder and (donor := sheet.row(row.encoder.row)):
+            sheet.rows[index] = reusing(row, donor)
 
 
-def build_rows(origin: Origin, entries: Mapping[int, Entry], problems: Problems) -> dict[int, Row]:
-    """Rows by their index; one with a problem is left out."""
-    built = {
-        index: build_row(origin, entry, f"rows[{index}]", problems)
-        for index, entry in entries.items()
-    }
-    return {index: row for index, row in built.items() if row is not None}
-
-
-def build_row(origin: Origin, entry: Entry, at: str, problems: Problems) -> Row | None:
+def build_row(sheet: Sheet, entry: Entry, at: str) -> Row | None:
     """The row of an entry and the paper's defaults; None, and problems at ``at``, if wrong."""
-    given = {**origin.defaults.given(), **entry.given()}
+    if sheet.defaults is None:
+        return None
+    given = {**sheet.defaults.given(), **entry.given()}
     spec = Spec(**{key: value for key, value in given.items() if key in Spec.model_fields})
-    idle, owner = ("momentum", "sgd") if spec.optimizer == "adam" else ("epsilon", "adam")
-    if idle in entry.model_fields_set:
-        said = f"does nothing with {spec.optimizer}; allowed with optimizer: {owner}"
-        problems.add(f"{at}.{idle}", f"{show(getattr(entry, idle))} {said}")
-    if spec.architecture not in origin.architectures:
-        said = unknown(spec.architecture, origin.architectures, "architecture of this file")
-        problems.add(f"{at}.architecture", said)
-    architecture = origin.architectures.get(spec.architecture)
+    sheet.problems.add_all(under(at, _idle(entry, spec)))
+    if spec.architecture not in sheet.architectures:
+        said = unknown(spec.architecture, sheet.architectures, "architecture of this file")
+        sheet.problems.add(f"{at}.architecture", said)
+    architecture = sheet.architectures.get(spec.architecture)
     if architecture is None:
         return None
     misfits = list(architecture.misfits(spec.architecture, spec.parameters))
-    for name, text in misfits:
-        problems.add(f"{at}.parameters.{name}", text)
+    sheet.problems.add_all(under(f"{at}.parameters", iter(misfits)))
     if misfits:
         return None
     try:
         network = architecture.build(spec.parameters, spec.dropout)
     except ShapeError as error:
-        problems.add(f"{at}.parameters", f"{show(spec.parameters)} do not fit: {error}")
+        said = f"{show(spec.parameters)} do not fit: {error}"
+        sheet.problems.add(f"{at}.parameters", said)
         return None
     if spec.dropout and not architecture.has_dropout:
         said = f"{spec.dropout:g} does nothing in {spec.architecture}; allowed: 0"
-        problems.add(f"{at}.dropout", said)
-    for key, text in _contradictions(spec, network):
-        problems.add(f"{at}.{key}", text)
+        sheet.problems.add(f"{at}.dropout", said)
+    sheet.problems.add_all(under(at, _contradictions(spec, network)))
     named = {key: getattr(entry, key) for key in ("id", "aliases", "variant_of", "note")}
-    return Row(paper=origin.key, file=origin.file, spec=spec, network=network, **named)
+    return Row(paper=sheet.key, file=sheet.file, spec=spec, network=network, **named)
 
 
-def _contradictions(spec: Spec, network: Network) -> Iterator[tuple[str, str]]:
-    """(key, what is wrong) of settings that are allowed each by itself, and not together."""
+def _idle(entry: Entry, spec: Spec) -> Misfits:
+    key, owner = ("momentum", "sgd") if spec.optimizer == "adam" else ("epsilon", "adam")
+    if key in entry.model_fields_set:
+        said = f"does nothing with {spec.optimizer}; allowed with optimizer: {owner}"
+        yield key, f"{show(getattr(entry, key))} {said}"
+
+
+def _contradictions(spec: Spec, network: Network) -> Misfits:
+    """Settings that are allowed each by itself, and not together."""
     epochs, split = spec.epochs, spec.split
     if spec.validation_dropout and not spec.dropout:
         yield "validation_dropout", "true does nothing with dropout 0; allowed: false"
@@ -127,62 +98,38 @@ def _contradictions(spec: Spec, network: Network) -> Iterator[tuple[str, str]]:
         yield "snapshots", "on a classification; allowed: on a reconstruction"
 
 
-def check_names(data: Mapping[str, Any], problems: Problems) -> dict[str, int]:
-    """Every id and alias, also of rows that are wrong otherwise, with its row's index."""
-    names: dict[str, int] = {}
-    targets: dict[str, tuple[str, str]] = {}
-    for index, entry in enumerate(map(as_mapping, as_list(data.get("rows")))):
-        aliases = enumerate(as_list(entry.get("aliases")))
-        places = [("id", entry.get("id")), *((f"aliases[{i}]", alias) for i, alias in aliases)]
-        for key, name in places:
-            if not isinstance(name, str):
-                continue
-            at, target = f"rows[{index}].{key}", target_name("", name)
-            if target in targets:
-                where, other = targets[target]
-                problems.add(
-                    at,
-                    f"{show(name)} is taken by {where}"
-                    + (f" {show(other)}: both give one target" if other != name else "")
-                    + "; allowed: a name of its own",
-                )
-                continue
-            targets[target] = (at, name)
-            names[name] = index
-    return names
+# ---- rows that name rows ------------------------------------------------------------------------
 
 
-def check_encoders(entries: Mapping[int, Entry], sheet: Sheet) -> dict[int, Row]:
-    """Each reused encoder is that of a reconstruction, for a classifier with the same encoder.
+def reusing(row: Row, donor: Row) -> Row:
+    """A row that starts from the encoder of ``donor``, named by id, with the hash of its spec."""
+    assert row.encoder is not None
+    encoder = row.encoder.model_copy(update={"row": donor.id})
+    spec = row.spec.model_copy(update={"encoder": encoder})
+    return replace(row, spec=spec, donor_sha256=donor.spec_sha256)
 
-    Returns:
-        The rows, each that reuses an encoder naming its row by id, whatever alias it was called by.
-    """
-    rows = dict(sheet.rows)
-    for index, entry in entries.items():
-        if entry.encoder is None:
-            continue
-        at = f"rows[{index}].encoder"
-        donor_index = sheet.index(entry.encoder.row, f"{at}.row")
-        row, donor = rows.get(index), sheet.row(entry.encoder.row)
-        if donor_index is None or row is None or donor is None:
-            continue  # said already
-        by_id = entry.encoder.model_copy(update={"row": donor.id})
-        rows[index] = replace(row, spec=row.spec.model_copy(update={"encoder": by_id}))
-        if row.task == "reconstruction":
-            given = show(entry.encoder.model_dump())
-            said = f"{given} on a reconstruction; allowed: on a classification"
-            sheet.problems.add(at, said)
-        elif donor.task == "classification":
-            others = [r.id for r in rows.values() if r.task == "reconstruction"]
-            said = (
-                f"is a classification; allowed is a reconstruction: {', '.join(others) or 'none'}"
-            )
-            sheet.problems.add(f"{at}.row", f"{show(entry.encoder.row)} {said}")
-        elif misfit := encoder_misfit(row, donor):
-            said = f"{misfit}; allowed: a row with the same encoder, layer by layer"
-            sheet.problems.add(f"{at}.row", said)
-    return rows
+
+def misfits(entry: Entry, row: Row | None, sheet: Sheet) -> Misfits:
+    """What is wrong with the rows that an entry names; ``row`` is its own, if that is right."""
+    if entry.encoder:
+        yield from sheet.misfits("encoder.row", entry.encoder.row)
+        if row and (donor := sheet.row(entry.encoder.row)):
+            yield from _encoder_misfits(entry.encoder, row, donor, sheet)
+    if entry.variant_of:
+        yield from sheet.misfits("variant_of", entry.variant_of, partial(_no_base, row))
+
+
+def _encoder_misfits(encoder: Encoder, row: Row, donor: Row, sheet: Sheet) -> Misfits:
+    """A reused encoder is that of a reconstruction, for a classifier with the same encoder."""
+    if row.task == "reconstruction":
+        said = "on a reconstruction; allowed: on a classification"
+        yield "encoder", f"{show(encoder.model_dump())} {said}"
+    elif donor.task == "classification":
+        others = [row.id for row in sheet.rows.values() if row.task == "reconstruction"]
+        said = f"is a classification; allowed is a reconstruction: {', '.join(others) or 'none'}"
+        yield "encoder.row", f"{show(encoder.row)} {said}"
+    elif misfit := encoder_misfit(row, donor):
+        yield "encoder.row", f"{misfit}; allowed: a row with the same encoder, layer by layer"
 
 
 def encoder_misfit(row: Row, donor: Row) -> str | None:
@@ -200,40 +147,9 @@ def _without_dropout(layers: Iterable[Layer]) -> list[Layer]:
     return [replace(layer, dropout=0.0) if hasattr(layer, "dropout") else layer for layer in layers]
 
 
-def with_donors(sheet: Sheet) -> tuple[Row, ...]:
-    """Rows in their order, each that reuses an encoder with the hash of the spec behind it."""
-    return tuple(
-        replace(row, donor_sha256=donor.spec_sha256)
-        if row.encoder and (donor := sheet.row(row.encoder.row))
-        else row
-        for row in sheet.rows.values()
-    )
-
-
-def check_same_settings(sheet: Sheet) -> None:
-    """No two rows are one training."""
-    first: dict[str, int] = {}
-    for index, row in sheet.rows.items():
-        other = first.setdefault(canonical(row.spec.as_json()), index)
-        if other != index:
-            said = f"has the settings of rows[{other}] {show(sheet.rows[other].id)}: one training"
-            way_out = "allowed: make it an alias of that row"
-            sheet.problems.add(f"rows[{index}]", f"{show(row.id)} {said}; {way_out}")
-
-
-def check_variants(entries: Mapping[int, Entry], sheet: Sheet) -> None:
-    """A variant of ours varies a row of the paper, of its own task."""
-    for index, entry in entries.items():
-        if entry.variant_of is None:
-            continue
-        at, name = f"rows[{index}].variant_of", entry.variant_of
-        base_index = sheet.index(name, at)
-        row, base = sheet.rows.get(index), sheet.row(name)
-        if base_index is None or row is None or base is None:
-            continue
-        if base.variant_of is not None or base is row:
-            said = f"{show(name)} is itself a variant; allowed: a row of the paper"
-            sheet.problems.add(at, said)
-        elif base.task != row.task:
-            said = f"{show(name)} is a {base.task}; allowed: a {row.task}, as the row"
-            sheet.problems.add(at, said)
+def _no_base(row: Row | None, base: Row) -> Iterator[str]:
+    """Why ``base`` is no row of the paper that this row, of the same task, can vary, if so."""
+    if row and (base.variant_of or base is row):
+        yield "is itself a variant; allowed: a row of the paper"
+    elif row and base.task != row.task:
+        yield f"is a {base.task}; allowed: a {row.task}, as the row"

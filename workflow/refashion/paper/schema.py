@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from refashion.paper.across import AcrossFile
 from refashion.paper.config import Config
 from refashion.paper.papers import PaperFile
-from refashion.paper.yaml_file import as_list, as_mapping
 
 FILES: dict[str, type[BaseModel]] = {"paper": PaperFile, "config": Config, "across": AcrossFile}
 
@@ -20,21 +19,16 @@ def write_schemas(folder: Path) -> None:
     """Write the schema of each kind of file, with what is allowed as the text that editors show."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, model in FILES.items():
-        text = json.dumps(_for_editors(model.model_json_schema()), ensure_ascii=False)
+        schema = json.loads(json.dumps(model.model_json_schema()), object_hook=_for_editors)
+        text = json.dumps(schema, ensure_ascii=False)
         (folder / f"{name}.schema.json").write_text(f"{text}\n", encoding="utf-8")
 
 
-def _for_editors(node: Any) -> Any:
-    """A schema without the defaults of keys that a paper's defaults stand for."""
-    if isinstance(node, list):
-        return [_for_editors(each) for each in as_list(node)]
-    if not isinstance(node, dict):
-        return node
-    node = as_mapping(node)
-    if "properties" in node:  # the names there are keys of the file, whatever they are
-        named = {key: _for_editors(value) for key, value in node["properties"].items()}
-        rest = {key: value for key, value in node.items() if key != "properties"}
-        return _for_editors(rest) | {"properties": named}
+def _for_editors(node: dict[str, Any]) -> dict[str, Any]:
+    """A part of a schema without the defaults of keys that a paper's defaults stand for."""
     words = ". ".join(filter(None, (node.get("description"), node.get("allowed"))))
-    kept = {k: _for_editors(v) for k, v in node.items() if k not in ("allowed", "default", "title")}
+    idle = {"allowed", "default"}
+    if isinstance(node.get("title"), str):  # else the form of a key of this name
+        idle.add("title")
+    kept = {key: value for key, value in node.items() if key not in idle}
     return kept | ({"description": words} if words else {})

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from refashion.paper.layers import Network, Task
-from refashion.paper.record import Distinct, Record, allowed
+from refashion.paper.record import Distinct, Id, Record, SomeDistinct, Text, allowed
 
 TRAINING_IMAGES = 60_000
 
@@ -73,18 +73,42 @@ class Settings(Record):
     """Epochs after which example images are kept; 0 is before training."""
 
 
+class Defaults(Settings):
+    """The settings of every row that says nothing else."""
+
+    dropout: Share = Field(default=...)
+    optimizer: Literal["adam", "sgd"] = Field(default=...)
+    learning_rate: Positive = Field(default=...)
+    momentum: Share = Field(default=...)
+    batch_size: BatchSize = Field(default=...)
+    epochs: Epochs = Field(default=...)
+    normalisation: Normalisation = Field(default=...)
+
+
 class Encoder(Record):
     """The row whose trained encoder a classifier starts from."""
 
     row: Annotated[
-        str,
-        Field(pattern=r"^[a-z0-9][a-z0-9_-]*$"),
+        Id,
         allowed(
             "a row of this paper: lower-case letters, digits, - and _, a letter or digit first"
         ),
     ]
     frozen: bool
     """Whether its weights stay as they are."""
+
+
+class Entry(Settings):
+    """A row of the file, one training; what several tables print is one row with aliases."""
+
+    id: Id
+    architecture: Text
+    parameters: dict[str, Parameter]
+    encoder: Encoder | None = None
+    aliases: SomeDistinct[Id] = ()
+    variant_of: Id | None = None
+    """The row of the paper that this one, of ours, varies."""
+    note: Text | None = None
 
 
 class Spec(Settings):

@@ -6,21 +6,19 @@ which are then trained once more, or measures the same runs otherwise. Free of t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from refashion.paper.claims import Claim
 from refashion.paper.metric import AT, Measurable, Metric
-from refashion.paper.problems import show, unknown
-from refashion.paper.record import Distinct, Id, Many, Record, Text, allowed
-from refashion.paper.rows import Entry, Origin, build_row, encoder_misfit
+from refashion.paper.problems import Misfits, show, under, unknown
+from refashion.paper.record import AssumptionId, Id, Record, Some, SomeDistinct, Text, allowed
+from refashion.paper.rows import build_row, encoder_misfit, reusing
 from refashion.paper.sheet import Sheet
-from refashion.paper.spec import Parameter, Row, Settings, canonical, target_name
-from refashion.paper.tables import Table
+from refashion.paper.spec import Entry, Parameter, Row, Settings, canonical, target_name
 
 if TYPE_CHECKING:
     from refashion.paper.papers import Paper
@@ -28,44 +26,6 @@ if TYPE_CHECKING:
 DEFAULT = "default"  # the reading that the paper's own rows have
 # What an entry of a row says about the entry itself, and not about its training.
 NAMES = ("id", "aliases", "variant_of", "note")
-
-
-class Changes(Settings):
-    """What a reading sets in the rows that are varied."""
-
-    architecture: Text | None = None
-    parameters: dict[str, Parameter] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Changes:
-        if not self.model_fields_set:
-            raise PydanticCustomError("too_short", "empty", {"min_length": 1})
-        return self
-
-
-class ReadingEntry(Record):
-    """A reading in the file: what it sets, or what it measures in place of what."""
-
-    id: Id
-    reading: Text
-    set: Changes | None = None
-    measure: Annotated[
-        dict[Measurable, Measurable],
-        Field(min_length=1),
-        allowed("metrics, or moments, with what is measured in place of each"),
-    ] = Field(default_factory=dict)
-
-
-class StudyEntry(Record):
-    """A study in the file: rows varied for an assumption, and those that reuse their encoders."""
-
-    assumption: Annotated[
-        str, Field(pattern=r"^A[1-9][0-9]*$"), allowed("the id of an assumption, as A1")
-    ]
-    aim: Text
-    rows: Annotated[Distinct[Id], Field(min_length=1)]
-    reusing: Annotated[Distinct[Id], Field(min_length=1)] = ()
-    readings: Annotated[Many[ReadingEntry], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -124,209 +84,174 @@ def _named_in(claim: Claim) -> Iterator[str]:
     yield from (name for part in claim.test for _, name in part.names())
 
 
+# ---- in the file --------------------------------------------------------------------------------
+
+
+class Changes(Settings):
+    """What a reading sets in the rows that are varied."""
+
+    architecture: Text | None = None
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+
+
+class ReadingEntry(Record):
+    """A reading in the file: what it sets, or what it measures in place of what."""
+
+    id: Id
+    reading: Text
+    set: Changes | None = None
+    measure: Annotated[
+        dict[Measurable, Measurable],
+        allowed("metrics, or moments, with what is measured in place of each", min_length=1),
+    ] = Field(default_factory=dict)
+
+    def misfits(self, rows: Sequence[Row], measured: set[Any]) -> Misfits:
+        """What it says nothing with, of these rows, of which that is measured."""
+        if self.set and not self.set.model_fields_set:
+            yield "set", "{} is empty; at least one entry is needed"
+        for old, new in self.measure.items():
+            moment = old in AT
+            if moment != (new in AT) or (not moment and Metric.of(old).unit != Metric.of(new).unit):
+                kind = f"one of {', '.join(AT)}" if moment else f"a metric in {Metric.of(old).unit}"
+                yield f"measure.{old}", f"{show(new)} is not {kind}"
+                continue
+            for row in () if moment else rows:
+                for reason in (
+                    () if any(Metric.of(old).lacking(row)) else Metric.of(new).lacking(row)
+                ):
+                    yield f"measure.{old}", f"{show(row.id)} {reason}"
+            if old not in measured:
+                said = "is in no table and no claim with these rows; allowed: what one of them has"
+                yield f"measure.{old}", said
+            if new == "best" and "epoch" in measured:
+                yield f"measure.{old}", "best is not for epochs; allowed: final, kept, lowest"
+
+
+class StudyEntry(Record):
+    """A study in the file: rows varied for an assumption, and those that reuse their encoders."""
+
+    assumption: Annotated[AssumptionId, allowed("the id of an assumption, as A1")]
+    aim: Text
+    rows: SomeDistinct[Id]
+    reusing: SomeDistinct[Id] = ()
+    readings: Some[ReadingEntry]
+
+    def misfits(self, sheet: Sheet) -> Misfits:
+        """What is wrong with it, but for the rows that its readings train."""
+        known = [assumption.id for assumption in sheet.assumptions.values()]
+        if self.assumption not in known:
+            yield "assumption", unknown(self.assumption, known, "assumption of this paper")
+        for key, names in (("rows", self.rows), ("reusing", self.reusing)):
+            for index, name in enumerate(names):
+                yield from sheet.misfits(f"{key}[{index}]", name)
+            for index, _ in sheet.twice(enumerate(names)):
+                said = "stands twice, under another name; allowed: once"
+                yield f"{key}[{index}]", f"{show(names[index])} {said}"
+        yield from self._not_reusing(sheet)
+        rows = sheet.rows_of((*self.rows, *self.reusing))
+        measured = self._measured(sheet)
+        for index, reading in enumerate(self.readings):
+            if reading.set is None and not reading.measure:
+                said = "has neither set nor measure; one of them is needed"
+                yield f"readings[{index}]", said
+            yield from under(f"readings[{index}]", reading.misfits([*rows.values()], measured))
+
+    def _not_reusing(self, sheet: Sheet) -> Misfits:
+        """Rows that are said to reuse the encoder of a varied one do not."""
+        if not all(sheet.row(name) for name in self.rows if name in sheet.names):
+            return  # said already
+        sources = [row.id for row in sheet.rows_of(self.rows).values()]
+        for index, row in enumerate(map(sheet.row, self.reusing)):
+            if row and not (row.encoder and row.encoder.row in sources):
+                said = f"{show(row.id)} reuses the encoder of none of {', '.join(sources)}"
+                yield f"reusing[{index}]", f"{said}; allowed: a row that does"
+
+    def _measured(self, sheet: Sheet) -> set[Any]:
+        """Metrics and moments of the tables and claims that have one of its rows."""
+        rows = {sheet.names.get(name) for name in (*self.rows, *self.reusing)} - {None}
+        found: set[Any] = set()
+        for table in sheet.tables.values():
+            if any(sheet.names.get(line.row) in rows for line in table.lines):
+                for column in table.metrics.values():
+                    found |= {column.metric, column.at}
+        for part in (part for claim in sheet.claims.values() for part in claim.test):
+            if any(sheet.names.get(name) in rows for _, name in part.names()):
+                found |= part.measured()
+        return found
+
+
 # ---- from the file ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Workshop:
-    """What studies are made of: the paper's entries and rows, and what its rows share."""
-
-    entries: Mapping[int, Entry]
-    measured_in: tuple[Mapping[int, Table], Mapping[int, Claim]]
-    origin: Origin
-    sheet: Sheet
-
-
-def build_studies(
-    studies: Mapping[int, StudyEntry],
-    assumptions: Collection[str],
-    entries: Mapping[int, Entry],
-    measured_in: tuple[Mapping[int, Table], Mapping[int, Claim]],
-    origin: Origin,
-    sheet: Sheet,
-) -> tuple[Study, ...]:
-    """The studies of a paper's file; what is wrong with them is noted in ``sheet``.
-
-    Args:
-        studies: the entries of the right form, with their indices.
-        assumptions: the ids that there are.
-        entries: the rows' entries.
-        measured_in: the tables and claims of the right form.
-        origin: what the rows share.
-        sheet: the paper's rows that are right; reused encoders by their rows' ids.
-    """
-    shop = _Workshop(entries, measured_in, origin, sheet)
-    targets = {target_name("", name): f"rows[{index}]" for name, index in sheet.names.items()}
-    settings = {
-        canonical(row.spec.as_json()): f"rows[{index}] {show(row.id)}"
-        for index, row in sheet.rows.items()
-    }
-    first: dict[str, int] = {}
-    built: list[Study] = []
-    for index, entry in studies.items():
-        at = f"studies[{index}]"
-        if entry.assumption not in assumptions:
-            said = unknown(entry.assumption, assumptions, "assumption of this paper")
-            sheet.problems.add(f"{at}.assumption", said)
-        elif (other := first.setdefault(entry.assumption, index)) != index:
-            said = f"{show(entry.assumption)} is that of studies[{other}] too"
-            sheet.problems.add(f"{at}.assumption", f"{said}; allowed: one study an assumption")
-        study = _build_study(shop, entry, at)
-        for position, reading in enumerate(study.readings):
-            _check_unique(reading, f"{at}.readings[{position}]", targets, settings, sheet)
-        built.append(study)
-    return tuple(built)
+def build_studies(sheet: Sheet) -> tuple[Study, ...]:
+    """The studies of a paper's file; what is wrong with their rows is noted."""
+    studies: list[Study] = []
+    trained: list[tuple[str, Row]] = []
+    for index, entry in sheet.studies.items():
+        readings: list[Reading] = []
+        for position, reading in enumerate(entry.readings):
+            at = f"studies[{index}].readings[{position}]"
+            rows = _train(sheet, entry, reading, at)
+            trained += [(at, row) for row in rows]
+            readings.append(Reading(reading.id, reading.reading, rows, reading.measure))
+        ids = [row.id for row in sheet.rows_of((*entry.rows, *entry.reusing)).values()]
+        studies.append(Study(entry.assumption, entry.aim, tuple(ids), tuple(readings)))
+    sheet.problems.add_all(_taken(sheet, trained))
+    return tuple(studies)
 
 
-def _build_study(shop: _Workshop, entry: StudyEntry, at: str) -> Study:
-    sheet = shop.sheet
-    varied = _indices(sheet, entry.rows, f"{at}.rows")
-    reusing = _indices(sheet, entry.reusing, f"{at}.reusing")
-    _check_reusing(sheet, varied, reusing, f"{at}.reusing")
-    readings: list[Reading] = []
-    seen = {DEFAULT: "the reading that the paper's rows have"}
-    for position, reading in enumerate(entry.readings):
-        at_reading = f"{at}.readings[{position}]"
-        other = seen.setdefault(reading.id, at_reading)
-        if other != at_reading:
-            said = f"{show(reading.id)} is {other}; allowed: an id of its own"
-            sheet.problems.add(f"{at_reading}.id", said)
-        if reading.set is None and not reading.measure:
-            sheet.problems.add(at_reading, "has neither set nor measure; one of them is needed")
-        trained = _train_otherwise(shop, reading, varied, reusing, at_reading)
-        _check_measure(shop, reading.measure, [*varied, *reusing], f"{at_reading}.measure")
-        readings.append(Reading(reading.id, reading.reading, trained, reading.measure))
-    ids = tuple(sheet.rows[index].id for index in (*varied, *reusing) if index in sheet.rows)
-    return Study(entry.assumption, entry.aim, ids, tuple(readings))
-
-
-def _check_reusing(sheet: Sheet, varied: Sequence[int], reusing: Sequence[int], at: str) -> None:
-    """Rows that are said to reuse the encoder of a varied one do."""
-    if not all(index in sheet.rows for index in varied):
-        return  # said already
-    sources = [sheet.rows[index].id for index in varied]
-    for position, row in enumerate(map(sheet.rows.get, reusing)):
-        if row and not (row.encoder and row.encoder.row in sources):
-            said = f"{show(row.id)} reuses the encoder of none of {', '.join(sources)}"
-            sheet.problems.add(f"{at}[{position}]", f"{said}; allowed: a row that does")
-
-
-def _indices(sheet: Sheet, given: Sequence[str], at: str) -> list[int]:
-    """The rows that are named, once each."""
-    found: list[int] = []
-    for position, name in enumerate(given):
-        index = sheet.index(name, f"{at}[{position}]")
-        if index is not None and index in found:
-            said = f"{show(name)} stands twice, under another name; allowed: once"
-            sheet.problems.add(f"{at}[{position}]", said)
-        elif index is not None:
-            found.append(index)
-    return found
-
-
-def _train_otherwise(
-    shop: _Workshop,
-    reading: ReadingEntry,
-    varied: Sequence[int],
-    reusing: Sequence[int],
-    at: str,
-) -> tuple[Row, ...]:
+def _train(sheet: Sheet, study: StudyEntry, reading: ReadingEntry, at: str) -> tuple[Row, ...]:
     """A reading's rows: the varied ones with what it sets, and those that reuse their encoders."""
-    if reading.set is None:
-        return ()
-    sheet = shop.sheet
+    sets = reading.set.given() if reading.set else {}
+    varied = sheet.rows_of(study.rows)
+    every = varied | sheet.rows_of(study.reusing) if sets else {}
     made: dict[str, Row] = {}
-    known = [index for index in (*varied, *reusing) if index in sheet.rows]
     # An autoencoder comes before whatever starts from its encoder.
-    for index in sorted(known, key=lambda index: bool(sheet.rows[index].encoder)):
-        base = sheet.rows[index]
-        donor = _encoder_of(sheet, base, made)
-        if base.encoder and donor is None:
-            continue  # said already
-        changes = reading.set if index in varied else None
-        entry = _changed(shop.entries[index], changes, donor, f"{base.id}-{reading.id}")
-        row = build_row(shop.origin, entry, f"{at}.set", sheet.problems)
+    for index, base in sorted(every.items(), key=lambda item: bool(item[1].encoder)):
+        donor = None
+        if base.encoder:
+            donor = made.get(base.encoder.row) or sheet.row(base.encoder.row)
+            if donor is None:
+                continue  # said already
+        changes = sets if index in varied else {}
+        entry = _changed(sheet.entries[index], changes, f"{base.id}-{reading.id}")
+        row = build_row(sheet, entry, f"{at}.set")
         if row is None:
             continue
         if row.task != base.task:
             said = f"{show(row.id)} is a {row.task}; allowed: a {base.task}, as {base.id}"
             sheet.problems.add(f"{at}.set", said)
             continue
-        if donor and (misfit := encoder_misfit(row, donor)):
-            said = f"{misfit}; allowed: settings that leave it as it is"
-            sheet.problems.add(f"{at}.set", said)
-        sha256 = donor.spec_sha256 if donor else None
-        made[base.id] = replace(row, reading_of=base.id, donor_sha256=sha256)
+        if donor:
+            row = reusing(row, donor)
+            if misfit := encoder_misfit(row, donor):
+                said = f"{misfit}; allowed: settings that leave it as it is"
+                sheet.problems.add(f"{at}.set", said)
+        made[base.id] = replace(row, reading_of=base.id)
     return tuple(made.values())
 
 
-def _changed(entry: Entry, changes: Changes | None, donor: Row | None, name: str) -> Entry:
-    """A row's entry with what a reading sets, and with the encoder that it then starts from."""
+def _changed(entry: Entry, changes: Mapping[str, Any], name: str) -> Entry:
+    """A row's entry with what a reading sets, under another name."""
     given = {key: value for key, value in entry.given().items() if key not in NAMES}
-    if changes:
-        given |= changes.given() | {"parameters": entry.parameters | changes.parameters}
-    if donor and entry.encoder:
-        given["encoder"] = entry.encoder.model_copy(update={"row": donor.id})
-    return Entry(**given, id=name)
+    parameters = entry.parameters | changes.get("parameters", {})
+    return Entry(**{**given, **changes, "parameters": parameters}, id=name)
 
 
-def _encoder_of(sheet: Sheet, base: Row, made: Mapping[str, Row]) -> Row | None:
-    """The row whose encoder a reading of ``base`` starts from, itself of the reading if it can."""
-    if not base.encoder:
-        return None
-    return made.get(base.encoder.row) or sheet.row(base.encoder.row)
-
-
-def _check_unique(
-    reading: Reading, at: str, targets: dict[str, str], settings: dict[str, str], sheet: Sheet
-) -> None:
-    """No row of a reading has the target or the settings of another, of the paper or a study."""
-    for row in reading.rows:
+def _taken(sheet: Sheet, trained: Sequence[tuple[str, Row]]) -> Misfits:
+    """Rows of readings with the target or the settings of another, of the paper or a study."""
+    targets = {target_name("", name): f"rows[{index}]" for name, index in sheet.names.items()}
+    settings = {
+        canonical(row.spec.as_json()): f"rows[{index}] {show(row.id)}"
+        for index, row in sheet.rows.items()
+    }
+    for at, row in trained:
         other = targets.setdefault(target_name("", row.id), at)
         if other != at:
             said = f"{show(row.id)} has the target of {other}; allowed: one of its own"
-            sheet.problems.add(f"{at}.id", said)
+            yield f"{at}.id", said
         own = f"{at} {show(row.id)}"
         other = settings.setdefault(canonical(row.spec.as_json()), own)
         if other != own:
             said = f"{show(row.id)} has the settings of {other}: one training"
-            sheet.problems.add(f"{at}.set", f"{said}; allowed: settings of its own")
-
-
-def _check_measure(
-    shop: _Workshop, measure: Mapping[str, str], indices: Sequence[int], at: str
-) -> None:
-    """Like is measured in place of like, the rows have it, and it changes a number or a claim."""
-    problems = shop.sheet.problems
-    for old, new in measure.items():
-        moment = old in AT
-        if moment != (new in AT) or (not moment and Metric.of(old).unit != Metric.of(new).unit):
-            kind = f"one of {', '.join(AT)}" if moment else f"a metric in {Metric.of(old).unit}"
-            problems.add(f"{at}.{old}", f"{show(new)} is not {kind}")
-            continue
-        for row in (shop.sheet.rows[index] for index in indices if index in shop.sheet.rows):
-            if moment or any(Metric.of(old).lacking(row)):
-                continue
-            for reason in Metric.of(new).lacking(row):
-                problems.add(f"{at}.{old}", f"{show(row.id)} {reason}")
-        measured = _measured(shop, indices)
-        if old not in measured:
-            said = "is in no table and no claim with these rows; allowed: what one of them has"
-            problems.add(f"{at}.{old}", said)
-        if new == "best" and "epoch" in measured:
-            problems.add(f"{at}.{old}", "best is not for epochs; allowed: final, kept, lowest")
-
-
-def _measured(shop: _Workshop, indices: Sequence[int]) -> set[Any]:
-    """Metrics and moments of the tables and claims that have one of these rows."""
-    tables, claims = shop.measured_in
-    index_of = shop.sheet.names.get
-    found: set[Any] = set()
-    for table in tables.values():
-        if any(index_of(line.row) in indices for line in table.lines):
-            for column in table.metrics.values():
-                found |= {column.metric, column.at}
-    for part in (part for claim in claims.values() for part in claim.test):
-        if any(index_of(name) in indices for _, name in part.names()):
-            found |= part.measured()
-    return found
+            yield f"{at}.set", f"{said}; allowed: settings of its own"

@@ -1,19 +1,17 @@
-"""What a paper prints of its rows: tables and confusion matrices, checked against them.
-
-Each check takes a section's records with their indices, and notes what is wrong in ``sheet``.
-"""
+"""What a paper prints of its rows: tables and confusion matrices, checked against them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from pydantic import Field
 
 from refashion.paper.metric import At, Curve, Metric, Unit
-from refashion.paper.problems import show, unknown
-from refashion.paper.record import Distinct, Id, Many, Record, Text, allowed
+from refashion.paper.problems import Misfits, show, under, unknown
+from refashion.paper.record import Distinct, Id, Many, Record, Some, Text, allowed
 from refashion.paper.sheet import Sheet
+from refashion.paper.spec import Row
 
 
 class Column(Record):
@@ -31,12 +29,33 @@ class Column(Record):
     def measures(self) -> Metric:
         return Metric.of(self.metric)
 
+    def misfits(self) -> Misfits:
+        """The unit, or the epoch, is not for the metric."""
+        unit = self.measures.unit
+        if self.unit != unit:
+            yield "unit", f"{show(self.unit)} does not fit {self.metric}; allowed: {unit}"
+        if unit == "epochs" and self.at == "best":
+            yield "at", "best is not for epochs; allowed: final, kept, lowest"
+
 
 class Line(Record):
     """A row, by id or alias, and the numbers that are printed for it, by the metrics' keys."""
 
     row: Id
     published: dict[str, Annotated[float, Field(ge=0)]]
+
+    def misfits(self, columns: Mapping[str, Column], sheet: Sheet) -> Misfits:
+        """A number is not as the columns print it, or the row has none of their metrics."""
+        for key, value in self.published.items():
+            if key not in columns:
+                yield f"published.{key}", unknown(key, columns, "metric of this table")
+            elif columns[key].unit == "percent" and value > 100:
+                yield f"published.{key}", f"{show(value)} is not in [0, 100]"
+            elif round(value, (digits := columns[key].digits)) != value:
+                said = f"{show(value)} has more than {digits} decimals"
+                yield f"published.{key}", f"{said}; allowed: as many as the metric's digits"
+        metrics = [column.measures for column in columns.values()]
+        yield from sheet.misfits("row", self.row, *(metric.lacking for metric in metrics))
 
 
 class Table(Record):
@@ -48,11 +67,27 @@ class Table(Record):
     settings: Distinct[Text]
     """The settings of the rows that the table shows."""
     metrics: Annotated[dict[str, Column], Field(min_length=1)]
-    lines: Annotated[Many[Line], Field(min_length=1)]
+    lines: Some[Line]
+
+    def misfits(self, sheet: Sheet) -> Misfits:
+        """What does not fit together, or fits no row."""
+        for key, column in self.metrics.items():
+            yield from under(f"metrics.{key}", column.misfits())
+        for index, line in enumerate(self.lines):
+            yield from under(f"lines[{index}]", line.misfits(self.metrics, sheet))
+        names = [line.row for line in self.lines]
+        for index, other in sheet.twice(enumerate(names)):
+            said = f"{show(names[index])} is the row of lines[{other}] too"
+            yield f"lines[{index}].row", f"{said}; allowed: once a table"
+        rows = filter(None, map(sheet.row, names))
+        known = sorted({setting for row in rows for setting in row.settings})
+        for index, setting in enumerate(self.settings):
+            if known and setting not in known:
+                yield f"settings[{index}]", unknown(setting, known, "setting of these rows")
 
 
-Count = Annotated[int, Field(ge=0), allowed("a count, a whole number from 0")]
-Counts = Annotated[Many[Count], Field(min_length=10, max_length=10), allowed("a list of 10 counts")]
+Count = Annotated[int, allowed("a count, a whole number from 0", ge=0)]
+Counts = Annotated[Many[Count], allowed("a list of 10 counts", min_length=10, max_length=10)]
 
 
 class ConfusionMatrix(Record):
@@ -61,78 +96,14 @@ class ConfusionMatrix(Record):
     row: Id
     label: Text
     published: Annotated[
-        Many[Counts],
-        Field(min_length=10, max_length=10),
-        allowed("a list of 10 lists of 10 counts"),
+        Many[Counts], allowed("a list of 10 lists of 10 counts", min_length=10, max_length=10)
     ]
 
-
-def check_tables(tables: Mapping[int, Table], sheet: Sheet) -> None:
-    """Metrics and units fit the rows, rows are there and once a table, numbers are as printed."""
-    for index, table in tables.items():
-        _check_columns(table, f"tables[{index}].metrics", sheet)
-        seen: dict[int, int] = {}
-        for position, line in enumerate(table.lines):
-            at = f"tables[{index}].lines[{position}]"
-            _check_published(line, table.metrics, f"{at}.published", sheet)
-            row_index = sheet.index(line.row, f"{at}.row")
-            if row_index is None:
-                continue
-            other = seen.setdefault(row_index, position)
-            if other != position:
-                said = f"{show(line.row)} is the row of lines[{other}] too; allowed: once a table"
-                sheet.problems.add(f"{at}.row", said)
-            if row := sheet.rows.get(row_index):
-                for column in table.metrics.values():
-                    for reason in column.measures.lacking(row):
-                        sheet.problems.add(f"{at}.row", f"{show(line.row)} {reason}")
-        _check_settings(table, f"tables[{index}].settings", sheet)
+    def misfits(self, sheet: Sheet) -> Misfits:
+        """The row is none that has classes."""
+        yield from sheet.misfits("row", self.row, _no_classes)
 
 
-def _check_columns(table: Table, at: str, sheet: Sheet) -> None:
-    for key, column in table.metrics.items():
-        unit = column.measures.unit
-        if column.unit != unit:
-            said = f"{show(column.unit)} does not fit {column.metric}; allowed: {unit}"
-            sheet.problems.add(f"{at}.{key}.unit", said)
-        if unit == "epochs" and column.at == "best":
-            said = "best is not for epochs; allowed: final, kept, lowest"
-            sheet.problems.add(f"{at}.{key}.at", said)
-
-
-def _check_settings(table: Table, at: str, sheet: Sheet) -> None:
-    rows = [sheet.row(line.row) for line in table.lines]
-    known = {setting for row in rows if row for setting in row.settings}
-    for position, setting in enumerate(table.settings):
-        if known and setting not in known:
-            said = unknown(setting, sorted(known), "setting of these rows")
-            sheet.problems.add(f"{at}[{position}]", said)
-
-
-def _check_published(line: Line, columns: Mapping[str, Column], at: str, sheet: Sheet) -> None:
-    for key, value in line.published.items():
-        if key not in columns:
-            sheet.problems.add(f"{at}.{key}", unknown(key, columns, "metric of this table"))
-        elif columns[key].unit == "percent" and value > 100:
-            sheet.problems.add(f"{at}.{key}", f"{show(value)} is not in [0, 100]")
-        elif round(value, columns[key].digits) != value:
-            said = f"has more than {columns[key].digits} decimals; allowed: as many as the metric's"
-            sheet.problems.add(f"{at}.{key}", f"{show(value)} {said} digits")
-
-
-def check_confusion_matrices(matrices: Mapping[int, ConfusionMatrix], sheet: Sheet) -> None:
-    """Each matrix is of a classification, and the only one of its row."""
-    first: dict[int, int] = {}
-    for index, matrix in matrices.items():
-        at = f"confusion_matrices[{index}].row"
-        row_index = sheet.index(matrix.row, at)
-        if row_index is None:
-            continue
-        other = first.setdefault(row_index, index)
-        if other != index:
-            said = f"is the row of confusion_matrices[{other}] too; allowed: one matrix a row"
-            sheet.problems.add(at, f"{show(matrix.row)} {said}")
-        row = sheet.rows.get(row_index)
-        if row and row.task != "classification":
-            said = f"{show(matrix.row)} is a {row.task}; allowed: a classification"
-            sheet.problems.add(at, said)
+def _no_classes(row: Row) -> Iterator[str]:
+    if row.task != "classification":
+        yield f"is a {row.task}; allowed: a classification"

@@ -6,7 +6,7 @@ from __future__ import annotations
 # pyright: standard
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -74,16 +74,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def as_list(value: Any) -> list[Any]:
-    """A list of the file, empty where something else stands in its place."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def as_mapping(value: Any) -> dict[str, Any]:
-    """A mapping of the file, empty where something else stands in its place."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
 def line_of(path: Path, at: str) -> int | None:
     """The line in which a key such as ``rows[3].dropout`` stands, or what it is missing from."""
     try:
@@ -92,16 +82,13 @@ def line_of(path: Path, at: str) -> int | None:
         return None
     line = None
     for key in re.findall(r"[^.\[\]]+", at):
-        found = None
-        if isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
-            found = node.value[int(key)]
-            line = found.start_mark.line + 1
+        parts = {}
+        if isinstance(node, yaml.SequenceNode):
+            parts = {str(index): (part, part) for index, part in enumerate(node.value)}
         elif isinstance(node, yaml.MappingNode):
-            pairs = {name.value: (name, value) for name, value in node.value}
-            if key in pairs:
-                name, found = pairs[key]
-                line = name.start_mark.line + 1
-        if found is None:
+            parts = {name.value: (name, part) for name, part in node.value}
+        if key not in parts:
             break
-        node = found
+        name, node = parts[key]
+        line = name.start_mark.line + 1
     return line

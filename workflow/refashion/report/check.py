@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from refashion.report.table import markdown
 from refashion.results.summary import grouped
 from refashion.text import NONE, listed
 
 if TYPE_CHECKING:
-    from refashion.judging.check import Check, Compared, Deviation, Drift, Kind
+    from refashion.judging.check import Check, Compared, Drift, Kind
     from refashion.results.provenance import Provenance
 
-COLUMNS: Mapping[Kind, str] = {
+KINDS: Mapping[Kind, str] = {
     "loss": "losses, relative",
     "accuracy": "accuracies",
     "epochs": "epochs",
@@ -27,60 +28,56 @@ def to_markdown(check: Check) -> str:
     text = [
         f"# Check at {check.scale} scale: {'passed' if check.passed else 'drifted'}",
         "",
-        *_compared(check.papers),
+        *markdown(
+            ["paper", "runs", "metrics", "verdicts", *KINDS.values(), "drifted"],
+            [_compared(paper) for paper in check.papers],
+            numbers=len(KINDS) + 4,
+        ),
         "",
         "The three columns: the largest deviation from the reference, and its tolerance.",
-        *_drifted(check.papers),
-        *_allowed(check.papers, check.scale),
-        "",
-        f"{repeated.run}, trained twice: {outcome}.",
-        "",
-        "| | made |",
-        "|---|---|",
-        *(
-            f"| reference of {listed([each.paper for each in papers])} | {where} |"
-            for where, papers in made.items()
-        ),
-        f"| this run | {_made(check.run)} |",
-        "",
     ]
-    return "\n".join(text)
+    if drifted := list(_drifted(check.papers)):
+        head = ["drifted", "what", "reference", "here", "deviation", "tolerance"]
+        text += ["", *markdown(head, drifted, numbers=2)]
+    allowed = [
+        (_where(paper, line), line.what, line.reference, line.measured)
+        for paper in check.papers
+        for line in paper.allowed
+    ]
+    if allowed:
+        tolerance = f"`tolerances.{check.scale}.verdict`"
+        text += ["", f"Verdicts that changed within what is allowed ({tolerance}):", ""]
+        text += markdown(["changed", "what", "reference", "here"], allowed)
+    text += ["", f"{repeated.run}, trained twice: {outcome}.", ""]
+    lines = [
+        (f"reference of {listed([each.paper for each in papers])}", where)
+        for where, papers in made.items()
+    ]
+    text += markdown(["", "made"], [*lines, ("this run", _made(check.run))])
+    return "\n".join([*text, ""])
 
 
-def _compared(papers: Sequence[Compared]) -> Iterator[str]:
-    yield f"| paper | runs | metrics | verdicts | {' | '.join(COLUMNS.values())} | drifted |"
-    yield f"|---|{'---:|' * (len(COLUMNS) + 4)}"
-    for paper in papers:
-        cells = [paper.paper, paper.runs, paper.metrics, paper.verdicts]
-        cells += [_largest(paper.largest.get(kind)) for kind in COLUMNS]
-        yield f"| {' | '.join(map(str, [*cells, len(paper.drift)]))} |"
+def _compared(paper: Compared) -> Sequence[object]:
+    largest = [paper.largest.get(kind) for kind in KINDS]
+    shares = [f"{line.deviation:.2g} of {line.tolerance:g}" if line else NONE for line in largest]
+    return [paper.paper, paper.runs, paper.metrics, paper.verdicts, *shares, len(paper.drift)]
 
 
-def _largest(line: Deviation | None) -> str:
-    return NONE if line is None else f"{line.deviation:.2g} of {line.tolerance:g}"
+def _where(paper: Compared, line: Drift, *more: str) -> str:
+    return " ".join(filter(None, [paper.paper, line.row, *more]))
 
 
-def _drifted(papers: Sequence[Compared]) -> Iterator[str]:
+def _drifted(papers: Sequence[Compared]) -> Iterator[Sequence[object]]:
     """A line for a row and seed: what explains the drift, or the metric that is furthest off."""
-    if any(paper.drift for paper in papers):
-        yield ""
-        yield "| drifted | what | reference | here | deviation | tolerance |"
-        yield "|---|---|---|---|---:|---:|"
     for paper in papers:
         runs = grouped(paper.drift, lambda d: (d.row, d.seed, d.what if d.seed is None else ""))
-        for (row, seed, _), drift in runs.items():
-            of_seed = "" if seed is None else f"seed {seed}"
+        for (_, seed, _), drift in runs.items():
             worst = max(drift, key=_weight)
+            where = _where(paper, worst, "" if seed is None else f"seed {seed}")
             more = f" and {len(drift) - 1} more" if len(drift) > 1 else ""
-            off = worst.deviation, worst.tolerance
-            cells = [
-                " ".join(filter(None, [paper.paper, row, of_seed])),
-                worst.what + more,
-                worst.reference,
-                worst.measured,
-                *("" if number is None else f"{number:.2g}" for number in off),
-            ]
-            yield f"| {' | '.join(cells)} |"
+            numbers = (worst.deviation, worst.tolerance)
+            said = ["" if number is None else f"{number:.2g}" for number in numbers]
+            yield where, worst.what + more, worst.reference, worst.measured, *said
 
 
 def _weight(line: Drift) -> float:
@@ -88,23 +85,6 @@ def _weight(line: Drift) -> float:
     if line.tolerance is None or line.deviation is None:
         return float("inf")
     return line.deviation / line.tolerance if line.tolerance else float("1e300")
-
-
-def _allowed(papers: Sequence[Compared], scale: str) -> Iterator[str]:
-    """A line for each verdict that changed and may."""
-    lines = [
-        f"| {' '.join(filter(None, [paper.paper, line.row]))} | {line.what} "
-        f"| {line.reference} | {line.measured} |"
-        for paper in papers
-        for line in paper.allowed
-    ]
-    if lines:
-        yield ""
-        yield f"Verdicts that changed within what is allowed (`tolerances.{scale}.verdict`):"
-        yield ""
-        yield "| changed | what | reference | here |"
-        yield "|---|---|---|---|"
-        yield from lines
 
 
 def _made(run: Provenance) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from refashion.judging.claims import ClaimVerdict
-from refashion.text import NONE, count, rounded, sentence, tally
+from refashion.text import NONE, count, listed, rounded, tally
 
 if TYPE_CHECKING:
     from refashion.judging.claims import ClaimResult, PartResult
     from refashion.paper.claims import Claim
     from refashion.paper.claims.measures import Unit
+    from refashion.results.summary import Summary
 
 # By the unit of an effect: what it is multiplied by to be shown, and what is written behind it.
 UNITS: dict[Unit, tuple[int, str]] = {
@@ -24,45 +26,56 @@ UNITS: dict[Unit, tuple[int, str]] = {
 }
 
 
-def present(claim: Claim, result: ClaimResult) -> dict[str, Any]:
-    """A claim as the report shows it, every number a string."""
-    parts, needs = result.parts, result.needs
-    return {
-        "id": claim.id,
-        "place": claim.place,
-        "text": sentence(claim.text),
-        "verdict": result.verdict.value,
-        "sign": result.verdict.sign,
-        "seeds": _seeds(result),
-        "note": result.note,
-        "why": sentence(claim.why or ""),
-        "needs": f"{needs} of these {len(parts)} are needed:" if needs < len(parts) else "",
-        "parts": [
-            {
-                "tested": part.tested,
-                "effect": _effect(part),
-                "verdict": part.verdict.value,
-                "sign": part.verdict.sign,
-            }
-            for part in parts
-        ],
-    }
+@dataclass(frozen=True)
+class Tested:
+    """A paper's claim, and what came of it; ``summaries`` are of the paper's rows."""
+
+    paper: str
+    claim: Claim
+    result: ClaimResult
+    summaries: Mapping[str, Summary]
+
+    @property
+    def anchor(self) -> str:
+        return f"{self.paper}-{self.claim.id}"
+
+    @property
+    def verdict(self) -> str:
+        """``✓ holds``"""
+        return f"{self.result.verdict.sign} {self.result.verdict}"
+
+    @property
+    def seeds(self) -> str:
+        """``2 of 3 seeds for it``, or nothing where none could be tested."""
+        seeds, holds_in = self.result.seeds, self.result.holds_in
+        return f"{len(holds_in)} of {count(len(seeds), 'seed')} for it" if seeds else ""
+
+    @property
+    def needs(self) -> str:
+        needs, parts = self.result.needs, len(self.result.parts)
+        return f"{needs} of these {parts} are needed:" if needs < parts else ""
+
+    @property
+    def note(self) -> str:
+        return " ".join([self.result.note, *collapses(self.result, self.summaries)]).strip()
 
 
-def count_verdicts(results: Sequence[ClaimResult]) -> str:
+def collapses(result: ClaimResult, summaries: Mapping[str, Summary]) -> list[str]:
+    """Which of the runs that a claim was tested on collapsed."""
+    named = {row for part in result.parts for row in part.rows}
+    together: dict[tuple[int, ...], list[str]] = {}
+    for row, summary in summaries.items():
+        if row in named and (collapsed := summary.collapsed):
+            together.setdefault(tuple(collapsed), []).append(row)
+    return [f"{listed(rows)} collapsed (seed {listed(seeds)})." for seeds, rows in together.items()]
+
+
+def count_verdicts(verdicts: Sequence[str]) -> str:
     """``Of 23 claims: 12 hold, 3 do not hold and 8 are undecided.``, or nothing."""
-    counted: dict[str, str] = {verdict: verdict.counted for verdict in ClaimVerdict}
-    return tally([result.verdict for result in results], "claim", counted)
+    return tally(verdicts, "claim", {str(verdict): verdict.counted for verdict in ClaimVerdict})
 
 
-def _seeds(result: ClaimResult) -> str:
-    """``2 of 3 seeds for it``, or nothing where none could be tested."""
-    if not result.seeds:
-        return ""
-    return f"{len(result.holds_in)} of {count(len(result.seeds), 'seed')} for it"
-
-
-def _effect(part: PartResult) -> str:
+def effect(part: PartResult) -> str:
     """``+0.0123 [+0.0100, +0.0146]``: the deciding effect's mean and interval, and its name."""
     if part.mean is None:
         return NONE

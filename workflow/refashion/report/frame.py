@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from refashion.results.summary import distinct
@@ -20,8 +20,6 @@ BANNER = (
     "it is no evidence about the papers."
 )
 
-Pairs = list[tuple[str, str]]
-
 
 def frame(
     title: str,
@@ -35,92 +33,67 @@ def frame(
     ``run`` comes from :func:`refashion.results.provenance.describe_run`; ``summaries`` by the
     papers' keys and the rows' ids.
     """
+    rows = [(row, summaries[paper.key].get(row.id)) for paper in papers for row in paper.rows]
+    trained = [(row, summary) for row, summary in rows if summary]
+    spread = (
+        f"Measured numbers are the mean ± sample standard deviation over {len(config.seeds)} seeds "
+        f"({listed(config.seeds)})."
+    )
+    if len(config.seeds) == 1:
+        spread = f"One seed was run ({config.seeds[0]}), so no spread can be given."
+    margins = [
+        f"{key.replace('_', ' ')} within {entry.margin:g} ({entry.reason})"
+        for key, entry in config.margins.given().items()
+    ]
     return {
         "title": title,
         "banner": BANNER if config.scale == "smoke" else "",
         "date": run.date,
-        "spread": _seeds_run(config.seeds),
+        "spread": spread,
         "run_title": "How it was run",
-        "run": _how_it_was_run(config, run, papers, summaries),
+        "run": {
+            "Scale": config.scale,
+            "Images": _joined(_images(row, summary) for row, summary in trained),
+            "Epochs": "as published" if (n := config.chosen.epochs) is None else str(n),
+            "Seeds": listed(config.seeds),
+            **_trainings([summary for of in summaries.values() for summary in of.values()]),
+            "Called close": sentence("; ".join(margins)),
+            **_machine(run),
+        },
     }
 
 
-def _seeds_run(seeds: Sequence[int]) -> str:
-    """Which seeds the measured numbers are of."""
-    if len(seeds) == 1:
-        return f"One seed was run ({seeds[0]}), so no spread can be given."
-    return (
-        f"Measured numbers are the mean ± sample standard deviation over {len(seeds)} seeds "
-        f"({listed(seeds)})."
-    )
-
-
-def _how_it_was_run(
-    config: Config,
-    run: Provenance,
-    papers: Sequence[Paper],
-    summaries: Mapping[str, Mapping[str, Summary]],
-) -> Pairs:
-    images = distinct(
-        _images(row, summaries[paper.key][row.id])
-        for paper in papers
-        for row in paper.rows
-        if row.id in summaries[paper.key]
-    )
-    epochs = config.chosen.epochs
-    return [
-        ("Scale", config.scale),
-        ("Images", "; ".join(images) or NONE),
-        ("Epochs", "as published" if epochs is None else str(epochs)),
-        ("Seeds", listed(config.seeds)),
-        *_trainings([summary for of_rows in summaries.values() for summary in of_rows.values()]),
-        ("Called close", sentence(_margins(config))),
-        *_machine(run),
-    ]
+def _joined(values: Iterable[str], by: str = "; ") -> str:
+    """The values, each once, or a dash."""
+    return by.join(distinct(values)) or NONE
 
 
 def _images(row: Row, summary: Summary) -> str:
-    sets = ["train", "validation", "test"] if row.spec.split.validation else ["train", "test"]
-    names = {"train": "training"}
-    counts = {name: getattr(summary, f"{name}_images") for name in sets}
-    return ", ".join(f"{number:,} {names.get(name, name)}" for name, number in counts.items())
+    validation = f"{summary.validation_images:,} validation, " if row.spec.split.validation else ""
+    return f"{summary.train_images:,} training, {validation}{summary.test_images:,} test"
 
 
-def _trainings(summaries: Sequence[Summary]) -> Pairs:
+def _trainings(summaries: Sequence[Summary]) -> dict[str, str]:
     """How long they took, and with what they were made."""
     seconds = [second for summary in summaries for second in summary.seconds]
-    devices, versions, kernels = (
-        distinct(value for summary in summaries for value in getattr(summary, key))
-        for key in ("devices", "torch", "kernels")
-    )
-    images = distinct(summary.dataset_sha256[:16] for summary in summaries)
     took = f"{duration(sum(seconds))} in {count(len(seconds), 'run')}"
-    return [
-        ("Training", took if seconds else NONE),
-        ("Trained on", "; ".join(devices) or NONE),
-        ("Trained with", "; ".join(f"torch {version}" for version in versions) or NONE),
-        ("Kernels", ", ".join(kernels) or NONE),
-        ("Images' SHA-256", ", ".join(images) or NONE),
-    ]
+    return {
+        "Training": took if seconds else NONE,
+        "Trained on": _joined(device for each in summaries for device in each.devices),
+        "Trained with": _joined(f"torch {version}" for each in summaries for version in each.torch),
+        "Kernels": _joined((kernels for each in summaries for kernels in each.kernels), ", "),
+        "Images' SHA-256": _joined((each.dataset_sha256[:16] for each in summaries), ", "),
+    }
 
 
-def _margins(config: Config) -> str:
-    """What close means for each kind of number, and why."""
-    return "; ".join(
-        f"{key.replace('_', ' ')} within {entry.margin:g} ({entry.reason})"
-        for key, entry in config.margins.given().items()
-    )
-
-
-def _machine(run: Provenance) -> Pairs:
+def _machine(run: Provenance) -> dict[str, str]:
     """What made the document, and where."""
-    commit = run.commit or "not in a git checkout"
-    if run.commit and run.dirty:
-        commit += ", with uncommitted changes"
-    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
-    return [
-        ("Commit", commit),
-        ("Report made with", versions),
-        ("Platform", f"{run.platform}, {count(run.cores, 'core')}"),
-        ("Date", run.date),
-    ]
+    changed = ", with uncommitted changes" if run.commit and run.dirty else ""
+    return {
+        "Commit": f"{run.commit or 'not in a git checkout'}{changed}",
+        "Report made with": ", ".join(
+            f"{name} {version}" for name, version in run.versions.items()
+        ),
+        "Platform": f"{run.platform}, {count(run.cores, 'core')}",
+        "Date": run.date,
+    }

@@ -3,162 +3,131 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from refashion.judging import claims as verdicts
 from refashion.judging import levels
 from refashion.judging.diagnosis import findings
-from refashion.judging.numbers import Number, published_numbers
+from refashion.judging.numbers import Number, NumberVerdict, published_numbers
 from refashion.report import claims
-from refashion.report.compared import count_numbers, tabulate_largest, tabulate_verdicts
+from refashion.report import tables as printed
 from refashion.report.pictures import Picture, Redrawn, load_picture, show_figure
 from refashion.report.table import Cell, Column, Group, Panel, Table
-from refashion.report.tables import tabulate, tabulate_confusion, tabulate_excess
 from refashion.results.summary import Summary, load_summaries
-from refashion.text import NONE, capital, count, duration, listed, span
+from refashion.text import NONE, capital, count, duration, listed, span, tally
 
 if TYPE_CHECKING:
-    from refashion.judging.claims import ClaimResult
     from refashion.paper import papers
-    from refashion.paper.claims import Claim
-    from refashion.paper.config import Margins
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of a paper: summaries by row id, its published numbers, and findings."""
-
-    summaries: Mapping[str, Summary]
-    numbers: list[Number]
-    findings: Sequence[findings.Finding]
-
-    @property
-    def numbers_compared(self) -> str:
-        """``40 of 46``: how many of the published numbers were measured."""
-        measured = sum(number.difference is not None for number in self.numbers)
-        return f"{measured} of {len(self.numbers)}" if self.numbers else "none printed"
-
-    @property
-    def diverged_runs(self) -> str:
-        return str(sum(summary.diverged for summary in self.summaries.values()))
-
-    @property
-    def time_of_training(self) -> str:
-        return duration(sum(sum(summary.seconds) for summary in self.summaries.values()))
-
-    def rows_trained(self, paper: papers.Paper) -> str:
-        """``18 of 19``: rows of which a run was completed."""
-        trained = sum(bool(summary.completed) for summary in self.summaries.values())
-        return f"{trained} of {len(paper.rows)}"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What numbers give away; ``tables`` are the labels and anchors of those it is about."""
-
-    title: str
-    tables: list[tuple[str, str]]
-    rows: str
-    evidence: Sequence[str]
-    consequence: str
+    from refashion.paper.config import Config
 
 
 @dataclass(frozen=True)
 class PaperPart:
-    """A paper in the order in which the report shows it."""
+    """A paper, what is known of it, and the tables and pictures that show it.
 
-    key: str
-    citation: papers.Citation
-    place: str
-    links: list[str]
-    facts: list[tuple[str, str]]
-    verdicts_counted: str
-    claims_counted: str
+    ``summaries`` are by row id; a row that was not run has none.
+    """
+
+    paper: papers.Paper
+    seeds: Sequence[int]
+    summaries: Mapping[str, Summary]
+    numbers: list[Number]
     largest: list[Table]
-    prints_numbers: bool
-    protocol: dict[str, str]
     tables: list[Table]
     verdicts: Table | None
     verdicts_drawn: Picture | None
     figures: list[Redrawn]
-    findings: list[Finding]
+    findings: Sequence[findings.Finding]
     excess: Table | None
-    assumptions: list[tuple[papers.Assumption, str]]
-    claims: list[dict[str, Any]]
+    claims: list[claims.Tested]
     rows: Table
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """How much of it was run, and with what end."""
+        trained = sum(bool(summary.completed) for summary in self.summaries.values())
+        measured = sum(number.difference is not None for number in self.numbers)
+        compared = f"{measured} of {len(self.numbers)}" if self.numbers else "none printed"
+        return {
+            "Rows trained": f"{trained} of {len(self.paper.rows)}",
+            "Seeds per row": f"{len(self.seeds)} ({listed(self.seeds)})",
+            "Numbers compared": compared,
+            "Diverged runs": str(sum(summary.diverged for summary in self.summaries.values())),
+        }
 
-def load_evidence(paper: papers.Paper, results_root: Path, margins: Margins) -> Evidence:
-    """What runs and diagnosis left under ``results/<scale>``; ``margins`` of the configuration.
+    @property
+    def numbers_counted(self) -> str:
+        """``Of 46 published numbers: 30 reproduced, 6 close and 10 different.``, or nothing."""
+        words = {str(verdict): verdict.counted for verdict in NumberVerdict}
+        return tally([number.verdict for number in self.numbers], "published number", words)
+
+    @property
+    def claims_counted(self) -> str:
+        return claims.count_verdicts([tested.result.verdict for tested in self.claims])
+
+    @property
+    def links(self) -> list[str]:
+        """Where the paper and its code are."""
+        cited = self.paper.citation
+        doi = cited.doi and f"https://doi.org/{cited.doi.removeprefix('https://doi.org/')}"
+        return [url for url in (doi, cited.url, cited.code) if url]
+
+    @property
+    def place(self) -> str:
+        cited = self.paper.citation
+        place = cited.journal, cited.course, cited.institution, cited.place
+        return capital(", ".join(filter(None, place)))
+
+    def tables_of(self, finding: findings.Finding) -> list[tuple[str, str]]:
+        """The labels and the anchors of the tables that it is about."""
+        labels = {table.id: table.label for table in self.paper.tables}
+        return [(labels[table], f"{self.paper.key}-{table}") for table in finding.tables]
+
+    @property
+    def assumptions(self) -> list[tuple[papers.Assumption, str]]:
+        """Each with where it is varied, if it is."""
+        return [(each, say_varied(self.paper, each)) for each in self.paper.assumptions]
+
+
+def load_part(paper: papers.Paper, results_root: Path, config: Config) -> PaperPart:
+    """What runs and judging left of a paper under ``results/<scale>``.
 
     Raises:
-        UserError: the paper was not diagnosed.
+        UserError: a figure has not been drawn, the paper not diagnosed, or its claims not tested.
     """
     found = findings.load(paper, results_root)
     summaries = findings.with_collapsed(load_summaries(paper, results_root), found)
-    return Evidence(summaries, published_numbers(paper, summaries, margins), found)
-
-
-def show_paper(
-    paper: papers.Paper, evidence: Evidence, results_root: Path, seeds: Sequence[int]
-) -> PaperPart:
-    """A paper as the report shows it.
-
-    Raises:
-        UserError: a figure has not been drawn, or the claims not tested.
-    """
-    summaries, numbers = evidence.summaries, evidence.numbers
+    numbers = published_numbers(paper, summaries, config.margins)
     judged = verdicts.load(paper, results_root)
+    matrices, strip = paper.confusion_matrices, None
+    if numbers:
+        alt = f"Every published number of {paper.key} beside the runs, on one scale. "
+        alt += "The table below has the same numbers."
+        strip = load_picture(results_root, f"{paper.key}-verdicts", alt, height=0.85)
     return PaperPart(
-        key=paper.key,
-        citation=paper.citation,
-        place=_place(paper.citation),
-        links=_links(paper.citation),
-        facts=[
-            ("Rows trained", evidence.rows_trained(paper)),
-            ("Seeds per row", f"{len(seeds)} ({listed(seeds)})"),
-            ("Numbers compared", evidence.numbers_compared),
-            ("Diverged runs", evidence.diverged_runs),
+        paper=paper,
+        seeds=config.seeds,
+        summaries=summaries,
+        numbers=numbers,
+        largest=printed.tabulate_largest(paper, numbers),
+        tables=[
+            *(printed.tabulate(paper, table, summaries) for table in paper.tables),
+            *(printed.tabulate_confusion(paper, each, summaries) for each in matrices),
         ],
-        verdicts_counted=count_numbers(numbers),
-        claims_counted=claims.count_verdicts(list(judged.values())),
-        largest=tabulate_largest(paper, numbers),
-        prints_numbers=bool(numbers),
-        protocol=paper.protocol.given(),
-        tables=[tabulate(paper, table, summaries) for table in paper.tables]
-        + [tabulate_confusion(paper, matrix, summaries) for matrix in paper.confusion_matrices],
-        verdicts=tabulate_verdicts(paper, numbers),
-        verdicts_drawn=_load_strip(paper, results_root) if numbers else None,
+        verdicts=printed.tabulate_verdicts(paper, numbers) if numbers else None,
+        verdicts_drawn=strip,
         figures=[
-            show_figure(paper, figure, summaries, results_root, seeds) for figure in paper.figures
+            show_figure(paper, figure, summaries, results_root, config.seeds)
+            for figure in paper.figures
         ],
-        findings=[_show_finding(paper, finding) for finding in evidence.findings],
-        excess=tabulate_excess(paper, levels.load(paper, results_root), summaries),
-        assumptions=[(each, say_varied(paper, each)) for each in paper.assumptions],
-        claims=[_show_claim(paper, claim, judged[claim.id], summaries) for claim in paper.claims],
+        findings=found,
+        excess=printed.tabulate_excess(paper, levels.load(paper, results_root), summaries),
+        claims=[
+            claims.Tested(paper.key, claim, judged[claim.id], summaries) for claim in paper.claims
+        ],
         rows=_tabulate_rows(paper, summaries),
-    )
-
-
-def _place(citation: papers.Citation) -> str:
-    place = citation.journal, citation.course, citation.institution, citation.place
-    return capital(", ".join(part for part in place if part))
-
-
-def _links(citation: papers.Citation) -> list[str]:
-    doi = citation.doi and f"https://doi.org/{citation.doi.removeprefix('https://doi.org/')}"
-    return [url for url in (doi, citation.url, citation.code) if url]
-
-
-def _load_strip(paper: papers.Paper, results_root: Path) -> Picture:
-    return load_picture(
-        results_root,
-        f"{paper.key}-verdicts",
-        f"Every published number of {paper.key} beside the runs, on one scale. "
-        "The table below has the same numbers.",
-        height=0.85,
     )
 
 
@@ -169,36 +138,6 @@ def say_varied(paper: papers.Paper, assumption: papers.Assumption) -> str:
         f"Varied in the sensitivity studies: {count(len(each), 'other reading')}."
         for each in readings
     )
-
-
-def _show_finding(paper: papers.Paper, finding: findings.Finding) -> Finding:
-    labels = {table.id: table.label for table in paper.tables}
-    return Finding(
-        title=findings.KINDS[finding.kind],
-        tables=[(labels[table], f"{paper.key}-{table}") for table in finding.tables],
-        # Where it is about most of a paper its rows are named in the evidence, if they matter.
-        rows=listed(finding.rows) if len(finding.rows) <= 4 else f"{len(finding.rows)} rows",
-        evidence=finding.evidence,
-        consequence=finding.consequence,
-    )
-
-
-def _show_claim(
-    paper: papers.Paper, claim: Claim, result: ClaimResult, summaries: Mapping[str, Summary]
-) -> dict[str, Any]:
-    note = " ".join([result.note, *collapses(result, summaries)]).strip()
-    shown = claims.present(claim, replace(result, note=note))
-    return shown | {"anchor": f"{paper.key}-{claim.id}"}
-
-
-def collapses(result: ClaimResult, summaries: Mapping[str, Summary]) -> list[str]:
-    """Which of the runs that a claim was tested on collapsed."""
-    named = {row for part in result.parts for row in part.rows}
-    together: dict[tuple[int, ...], list[str]] = {}
-    for row, summary in summaries.items():
-        if row in named and (collapsed := summary.collapsed):
-            together.setdefault(tuple(collapsed), []).append(row)
-    return [f"{listed(rows)} collapsed (seed {listed(seeds)})." for seeds, rows in together.items()]
 
 
 def _tabulate_rows(paper: papers.Paper, summaries: Mapping[str, Summary]) -> Table:

@@ -43,13 +43,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Redrawn:
-    """A figure of a paper, redrawn."""
+    """A figure of a paper, redrawn; ``measured`` says what was drawn."""
 
-    anchor: str
-    label: str
-    caption: str
+    figure: Figure
     measured: str
-    shows: str
     picture: Picture
 
 
@@ -80,21 +77,11 @@ def show_figure(
     Raises:
         UserError: it has not been drawn.
     """
-    label, caption = figure.label, sentence(figure.caption)
     measured = what_is_drawn(paper, figure, summaries, seeds)
-    return Redrawn(
-        anchor=f"{paper.key}-{figure.id}",
-        label=label,
-        caption=caption,
-        measured=measured,
-        shows=sentence(figure.shows),
-        picture=load_picture(
-            results_root,
-            f"{paper.key}/{figure.id}",
-            f"{label}: {caption} {measured} Rows: {listed(figure.rows)}.",
-            width=0.85 if figure.kind == "confusion" else 1.0,
-        ),
-    )
+    said = f"{figure.label}: {sentence(figure.caption)} {measured} Rows: {listed(figure.rows)}."
+    width = 0.85 if figure.kind == "confusion" else 1.0
+    picture = load_picture(results_root, f"{paper.key}/{figure.id}", said, width=width)
+    return Redrawn(figure, measured, picture)
 
 
 def what_is_drawn(
@@ -136,17 +123,13 @@ def _runs_drawn(
     if not runs:
         return "no completed run", False
     several = max(runs) > 1
-    if len(seeds) == 1:
-        return f"seed {seeds[0]} alone", several
-    return f"mean over {span(runs)} seeds" if several else "one run alone", several
+    over = f"mean over {span(runs)} seeds" if several else "one run alone"
+    return f"seed {seeds[0]} alone" if len(seeds) == 1 else over, several
 
 
 def _kept_at(rows: Sequence[Row]) -> str:
-    keeps = {row.spec.keep for row in rows}
-    if keeps == {"last"}:
-        return "after the last epoch"
-    if keeps == {"best"}:
-        return "at the epoch of the lowest validation loss"
-    if len(keeps) == 1:
-        return f"after epoch {keeps.pop()} or the last one before it"
-    return "at the epoch whose weights were kept"
+    keep, *others = {row.spec.keep for row in rows}
+    if others:
+        return "at the epoch whose weights were kept"
+    words = {"last": "after the last epoch", "best": "at the epoch of the lowest validation loss"}
+    return words.get(str(keep), f"after epoch {keep} or the last one before it")

@@ -8,7 +8,8 @@ them in ``page.html.j2`` and ``page.tex.j2``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
 from refashion.report import latex
+from refashion.report.claims import effect
 from refashion.text import capital, day, listed, sentence
 
 # In LaTeX braces are taken: tags look like commands.
-LATEX_TAGS = {
+LATEX_TAGS: dict[str, Any] = {
     "block_start_string": "\\BLOCK{",
     "block_end_string": "}",
     "variable_start_string": "\\VAR{",
@@ -60,32 +62,27 @@ def render(
         jinja2.UndefinedError: a template uses a name that the context does not have.
         ValueError: a template prints None.
     """
+    words = {each.__name__: each for each in (capital, day, effect, listed, sentence)}
     for form, out, finalize, tags in (
         ("html", out_html, _printable, {}),
         ("tex", out_tex, lambda value: latex.escape(_printable(value)), LATEX_TAGS),
     ):
-        layouts = _environment(template_dir, finalize, **tags)
-        layouts.filters["href"] = latex.link
+        environment = partial(
+            jinja2.Environment,
+            loader=jinja2.FileSystemLoader(template_dir),
+            undefined=jinja2.StrictUndefined,
+            autoescape=True,
+            finalize=finalize,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        layouts, documents = environment(**tags), environment(extensions=[PlainText])
+        layouts.filters |= words | {"href": latex.link}
+        documents.filters |= words
         layout = {name: layouts.get_template(f"{name}.{form}.j2") for name in ("page", "blocks")}
-        documents = _environment(template_dir, finalize, extensions=[PlainText])
-        documents.filters |= {each.__name__: each for each in (capital, day, listed, sentence)}
         text = documents.get_template(f"{document}.j2").render(context, **layout)
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        Path(out).write_text(text, encoding="utf-8")
-
-
-def _environment(
-    template_dir: Path, finalize: Callable[[Any], Any], **options: Any
-) -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template_dir),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        **options,
-    )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
 
 
 def _printable(value: Any) -> Any:

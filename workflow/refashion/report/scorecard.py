@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import anybadge  # pyright: ignore[reportMissingTypeStubs]
 
 from refashion.errors import UserError
 from refashion.judging.claims import ClaimVerdict
 from refashion.judging.numbers import NumberVerdict
-from refashion.report.table import Cell, Column, Group, Panel, Table, alone
+from refashion.report.table import Cell, Column, Group, Panel, Table, alone, markdown
+from refashion.results.summary import distinct
 from refashion.text import NONE, capital, count, listed
 
 if TYPE_CHECKING:
     from refashion.judging.scorecard import Card, Counts
-
-V = TypeVar("V", bound=str)
 
 MARKERS = ("<!-- scorecard -->", "<!-- end of scorecard -->")
 BADGE_COLOR = "#14507f"
@@ -54,55 +53,43 @@ def in_short(counts: Counts) -> str:
 
 
 def tabulate(card: Card) -> Table:
-    """All verdicts, counted: a line a paper and, of several, one for all.
+    """All verdicts, counted by paper, and of several papers in all.
 
     A count of 0 is a dash, so that what is there stands out, and so are the seeds of all papers
     where they are not the same.
     """
-    lines = [(Cell(key, link=key), of.seeds, of.counts) for key, of in card.papers.items()]
-    if len(lines) > 1:
-        seeds = {tuple(of.seeds) for of in card.papers.values()}
-        lines.append((Cell("All", total=True), seeds.pop() if len(seeds) == 1 else (), card.all))
-    found = [
-        Cell(str(of.findings or NONE), link="" if paper.total else f"{paper.text}-findings")
-        for paper, _, of in lines
-    ]
-    numbers = [
-        (of.numbers, {v: f"{n} within the margin" for v, n in of.within_margin.items()})
-        for *_, of in lines
-    ]
-    claims = [
-        (of.claims, {ClaimVerdict.UNDECIDED: f"{of.undecided_in_favour} hold in every run"})
-        for *_, of in lines
-    ]
+    papers = {key: of.counts for key, of in card.papers.items()}
+    seeds = {key: of.seeds for key, of in card.papers.items()}
+    names = [Cell(key, link=key) for key in papers]
+    found = [Cell(str(of.findings or NONE), link=f"{key}-findings") for key, of in papers.items()]
+    if len(papers) > 1:
+        papers["all"] = card.all
+        alike = distinct(tuple(of) for of in seeds.values())
+        seeds["all"] = alike[0] if len(alike) == 1 else ()
+        names.append(Cell("All", total=True))
+        found.append(Cell(str(card.all.findings or NONE)))
+    of_seeds = [listed(seeds[key]) or NONE for key in papers]
+    numbers = [_column(verdict, papers.values()) for verdict in NumberVerdict]
+    claims = [_column(verdict, papers.values()) for verdict in ClaimVerdict]
     groups = [
-        *alone(
-            Column("Paper", [paper for paper, *_ in lines], "code"),
-            Column("Seeds", [listed(seeds) or NONE for _, seeds, _ in lines]),
-        ),
-        Group(_columns(NumberVerdict, numbers), "Published numbers"),
-        Group(_columns(ClaimVerdict, claims), "Claims"),
+        *alone(Column("Paper", names, "code"), Column("Seeds", of_seeds)),
+        Group(numbers, "Published numbers"),
+        Group(claims, "Claims"),
         *alone(Column("Findings", found, "number")),
     ]
     return Table("verdicts", [Panel(groups)])
 
 
-def _columns(
-    verdicts: Iterable[V], counted: Sequence[tuple[Mapping[V, int], Mapping[V, str]]]
-) -> list[Column]:
-    """The counts, and behind some of them what part of it says more."""
-
-    def cell(number: int, of_them: str | None) -> str:
-        return f"{number} ({of_them})" if number and of_them else str(number or NONE)
-
-    return [
-        Column(
-            capital(verdict),
-            [cell(of[verdict], more.get(verdict)) for of, more in counted],
-            "number",
-        )
-        for verdict in verdicts
-    ]
+def _column(verdict: str, papers: Iterable[Counts]) -> Column:
+    """The counts of a verdict, and behind some of them what part of it says more."""
+    cells: list[str] = []
+    for of in papers:
+        counts: Mapping[str, int] = {**of.numbers, **of.claims}
+        number = counts[verdict]
+        more = {str(v): f" ({near} within the margin)" for v, near in of.within_margin.items()}
+        more[ClaimVerdict.UNDECIDED] = f" ({of.undecided_in_favour} hold in every run)"
+        cells.append(f"{number}{more.get(verdict, '')}" if number else NONE)
+    return Column(capital(verdict), cells, "number")
 
 
 # ---- in the README ------------------------------------------------------------------------------
@@ -120,15 +107,11 @@ def in_readme(readme: str, card: Card, picture: str) -> str:
     _, last, after = rest.partition(MARKERS[1])
     if not (first and last) or MARKERS[0] in rest:
         raise UserError(f"README.md: needs a line {MARKERS[0]} and below it one {MARKERS[1]}")
-    said = "\n".join([f"![{in_short(card.all)}]({picture})", "", *_markdown(card)])
-    return f"{before}{first}\n{said}\n{last}{after}"
-
-
-def _markdown(card: Card) -> Iterable[str]:
-    columns = ["seeds", *(f"numbers: {verdict}" for verdict in NumberVerdict)]
-    columns += [*(f"claims: {verdict}" for verdict in ClaimVerdict), "findings"]
-    yield f"| | {' | '.join(columns)} |"
-    yield f"|---|---|{'---:|' * (len(columns) - 1)}"
-    for paper, *cells in tabulate(card).panels[0].lines:
-        name = "**all**" if paper.total else f"`{paper.text}`"
-        yield f"| {name} | {' | '.join(cell.text for cell in cells)} |"
+    titles = ["", "seeds", *(f"numbers: {verdict}" for verdict in NumberVerdict)]
+    titles += [*(f"claims: {verdict}" for verdict in ClaimVerdict), "findings"]
+    lines = [
+        ["**all**" if paper.total else f"`{paper.text}`", *(cell.text for cell in cells)]
+        for paper, *cells in tabulate(card).panels[0].lines
+    ]
+    said = [f"![{in_short(card.all)}]({picture})", "", *markdown(titles, lines, len(titles) - 2)]
+    return "\n".join([before + first, *said, last + after])

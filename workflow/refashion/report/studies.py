@@ -11,10 +11,10 @@ from refashion.judging import studies as comparison
 from refashion.judging.excess import WHOSE
 from refashion.judging.numbers import Kind, Number
 from refashion.paper.studies import DEFAULT, Study, needed_rows
-from refashion.report.compared import KINDS, compared_columns, with_unit
 from refashion.report.frame import frame
 from refashion.report.pictures import load_picture
 from refashion.report.table import Cell, Column, Group, Panel, Table, alone
+from refashion.report.tables import KINDS, compared_columns, with_unit
 from refashion.results.paths import evidence_file
 from refashion.results.summary import load_summaries
 from refashion.text import NONE, capital, count, listed, rounded, sentence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -14,7 +14,7 @@ class Cell:
     """A cell that is more than its text: a link to an anchor, the best one, or with a remark.
 
     At the head of a line, ``ours`` marks what the paper does not print, ``mark`` refers to a note,
-    and a ``total`` sums up the lines above it.
+    and a ``total`` sums up the lines above it. A note has the ``mark`` of its line or is on all.
     """
 
     text: str
@@ -89,14 +89,6 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Note:
-    """What is said below a table, of the line with its mark or of all."""
-
-    text: str
-    mark: str = ""
-
-
-@dataclass(frozen=True)
 class Table:
     """A table: one panel or several below one another.
 
@@ -109,7 +101,7 @@ class Table:
     label: str = ""
     caption: str = ""
     shared: str = ""
-    notes: Sequence[Note] = ()
+    notes: Sequence[Cell] = ()
     long: bool = False
     paged: bool = False
 
@@ -117,3 +109,13 @@ class Table:
 def alone(*columns: Column) -> list[Group]:
     """Columns that stand apart from one another."""
     return [Group([column]) for column in columns]
+
+
+def markdown(
+    titles: Sequence[str], lines: Iterable[Sequence[object]], numbers: int = 0
+) -> Iterator[str]:
+    """The lines of a table in Markdown, whose last columns are so many of ``numbers``."""
+    yield f"|{'|'.join(f' {title} ' if title else ' ' for title in titles)}|"
+    yield f"|{'---|' * (len(titles) - numbers)}{'---:|' * numbers}"
+    for line in lines:
+        yield f"| {' | '.join(map(str, line))} |"

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-import string
+import itertools
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from refashion.judging.excess import WHOSE, Excess, Whose, excess_over_floor
 from refashion.judging.numbers import (
-    ComparedLine,
-    Comparison,
-    Floats,
+    Kind,
     compare,
     compare_confusion,
     compare_table,
+    largest_differences,
 )
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
-from refashion.report.compared import compared_columns, where, with_unit
-from refashion.report.table import Cell, Column, Group, Note, Panel, Table, alone
-from refashion.results.summary import grouped
+from refashion.report.table import Cell, Column, Group, Panel, Table, alone
+from refashion.results.summary import distinct
 from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
     from refashion.judging.levels import PaperLevels
+    from refashion.judging.numbers import ComparedLine, ComparedMatrix, Comparison, Number
     from refashion.paper.papers import Paper
     from refashion.paper.tables import ConfusionMatrix
     from refashion.paper.tables import Table as PaperTable
     from refashion.results.summary import Summary
+
+
+# What numbers of a kind are called, over a table of its kind, and over a column.
+KINDS = {
+    Kind("reconstruction", "loss"): ("Reconstruction errors (autoencoders)", "error"),
+    Kind("reconstruction", "epochs"): ("Numbers of epochs (autoencoders)", "epochs, autoencoders"),
+    Kind("classification", "loss"): ("Cross entropies (classifiers)", "cross entropy"),
+    Kind("classification", "percent"): ("Accuracies (classifiers), in percent", "accuracy, %"),
+    Kind("classification", "epochs"): ("Numbers of epochs (classifiers)", "epochs, classifiers"),
+}
+
+
+def with_unit(label: str, unit: str) -> str:
+    """``Accuracy, %``: a metric as a table names it."""
+    return label + (", %" if unit == "percent" else "")
+
+
+def where(paper: Paper, label: str, id: str) -> Cell:
+    """A table's label, or a confusion matrix's, with a link to where it is shown."""
+    return Cell(label, link=f"{paper.key}-{id}")
 
 
 def tabulate(paper: Paper, table: PaperTable, summaries: Mapping[str, Summary]) -> Table:
@@ -50,13 +70,20 @@ def tabulate(paper: Paper, table: PaperTable, summaries: Mapping[str, Summary]) 
         )
         for key, metric in table.metrics.items()
     ]
-    names, notes = _annotate(compared, _tables_of(paper), table.label)
-    if published and any(name.ours for name in names):
+    letters = (letter * times for times in itertools.count(1) for letter in ascii_lowercase)
+    said = [_remarks(paper, table, line) for line in compared]
+    marks = [next(letters) if text else "" for text in said]
+    names = [
+        Cell(line.row.id, ours=line.ours, mark=mark)
+        for line, mark in zip(compared, marks, strict=True)
+    ]
+    notes = [Cell(text, mark=mark) for text, mark in zip(said, marks, strict=True) if text]
+    if published and any(line.ours for line in compared):
         text = "The difference of a row that is ours is taken from the number published for the row"
-        notes.append(Note(f"{text} it varies."))
+        notes.append(Cell(f"{text} it varies."))
     return Table(
         f"{paper.key}-{table.id}",
-        _panels(Column("Row", names, "code"), settings, metrics, _completed(runs)),
+        _panels(Column("Row", names, "code"), settings, metrics, runs),
         label=table.label,
         caption=sentence(table.caption),
         shared=shared,
@@ -80,16 +107,16 @@ def tabulate_confusion(
     ]
     remarks = _fate(summary)
     if compared.measured is not None:
-        remarks.append(_most_different_cell(compared.published, compared.measured))
+        remarks.append(_most_different_cell(compared))
         if any(0 in over.values for over in (summary and summary.precision) or ()):
             remarks.append("A class that a run never predicts has precision 0 in that run.")
     return Table(
         f"{paper.key}-{compared.id}",
-        _panels(Column("Class", names), None, metrics, _completed(runs)),
+        _panels(Column("Class", names), None, metrics, runs),
         label=matrix.label,
         caption=f"Accuracy, and recall and precision by class, of row {row.id}, computed from "
         "the confusion matrix that is printed and from those of our runs.",
-        notes=[Note(remark) for remark in remarks],
+        notes=[Cell(remark) for remark in remarks],
     )
 
 
@@ -103,7 +130,7 @@ def tabulate_excess(
     lines = [*excess_over_floor(paper, levels, summaries).values()]
     if not lines:
         return None
-    panels = grouped(lines, lambda line: line.column.label)
+    labels = distinct(line.column.label for line in lines)
     moved = [(line.order_sd, line.column.digits) for line in lines if "published" in line.over]
     most, digits = max(moved, default=(0, 0))
     order = (
@@ -114,13 +141,66 @@ def tabulate_excess(
     )
     return Table(
         f"{paper.key}-excess",
-        [_excess_panel(paper, label, of_metric) for label, of_metric in panels.items()],
-        notes=[Note(order)] if most > 0.5 * 10**-digits else [],
+        [_excess_panel(paper, [e for e in lines if e.column.label == label]) for label in labels],
+        notes=[Cell(order)] if most > 0.5 * 10**-digits else [],
         long=True,
     )
 
 
+def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table:
+    """All published numbers with their verdicts."""
+    names = [with_unit(number.label, number.unit) for number in numbers]
+    verdicts = [number.says for number in numbers]
+    intervals = [
+        " to ".join(rounded(bound, number.digits) for bound in number.interval or ()) or NONE
+        for number in numbers
+    ]
+    columns = [
+        Column("Row", [number.row for number in numbers], "code"),
+        Column("In", [where(paper, number.table, number.place) for number in numbers]),
+        Column("Number", names, print_width=0.19),
+        Column("Published", [number.as_printed for number in numbers], "number"),
+        Column("Measured", [number.as_measured for number in numbers], "measured"),
+        Column("n", [str(number.n) for number in numbers], "number"),
+        Column("95 % interval", intervals, "number"),
+        Column("Verdict", verdicts, "verdict", print_width=0.15),
+    ]
+    return Table(f"{paper.key}-verdicts", [Panel([Group(columns)])], long=True)
+
+
+def tabulate_largest(paper: Paper, numbers: Sequence[Number]) -> list[Table]:
+    """Where paper and runs are furthest apart, a table for each kind of number."""
+    tables: list[Table] = []
+    for index, ranked in enumerate(largest_differences(numbers), start=1):
+        places = [where(paper, number.table, number.place) for number in ranked.largest]
+        columns = [
+            Column("Row", [number.row for number in ranked.largest], "code", width=0.26),
+            Column("In", places, width=0.12),
+            Column("Number", [number.label for number in ranked.largest], width=0.24),
+            *compared_columns(ranked.largest),
+        ]
+        shown = f"The {len(ranked.largest)} largest of {ranked.count} differences"
+        if len(ranked.largest) == ranked.count:
+            shown = f"All {ranked.count} differences"
+        median = rounded(ranked.median, ranked.digits)
+        said = f"{shown}; the median absolute difference is {median}."
+        if ranked.count == 1:
+            said = "The one number of this kind."
+        panel, name = Panel([Group(columns)]), f"{paper.key}-kind-{index}"
+        tables.append(Table(name, [panel], KINDS[ranked.kind][0], said))
+    return tables
+
+
 # ---- parts of a table ---------------------------------------------------------------------------
+
+
+def compared_columns(numbers: Sequence[Comparison]) -> list[Column]:
+    """What is published, what was measured, and how far apart they are."""
+    return [
+        Column("Published", [number.as_printed for number in numbers], "number"),
+        Column("Measured", [number.as_measured for number in numbers], "measured"),
+        Column("Difference", [number.off for number in numbers], "difference"),
+    ]
 
 
 def _settings(table: PaperTable, compared: Sequence[ComparedLine]) -> tuple[str, Group | None]:
@@ -141,34 +221,26 @@ def _metric(
     published: bool = True,
 ) -> Group:
     """A metric's columns, of numbers with their rows' summaries; what is not published has one."""
-    measured = [
-        _measured(number, summary) for number, summary in zip(numbers, summaries, strict=True)
-    ]
+    fates = ["not run" if s is None else "" if s.completed else "diverged" for s in summaries]
+    measured = [fate or number.as_measured for number, fate in zip(numbers, fates, strict=True)]
     if not published:
         return Group([Column(label, measured, "measured")])
     was_published, _, apart = compared_columns(numbers)
     return Group([was_published, Column("Measured", measured, "measured"), apart], label)
 
 
-def _measured(number: Comparison, summary: Summary | None) -> str:
-    if summary is None:
-        return "not run"
-    return number.as_measured if summary.completed else "diverged"
-
-
-def _completed(summaries: Sequence[Summary | None]) -> Group:
-    """The column of how many runs are in the means."""
-    counts = [str(summary.completed) if summary else NONE for summary in summaries]
-    return Group([Column("n", counts, "number")])
-
-
 def _panels(
-    names: Column, settings: Group | None, metrics: Sequence[Group], runs: Group
+    names: Column,
+    settings: Group | None,
+    metrics: Sequence[Group],
+    summaries: Sequence[Summary | None],
 ) -> list[Panel]:
-    """Metrics in panels that fill the width of a page each, between ``names`` and ``runs``.
+    """Metrics in panels that fill the width of a page each.
 
-    The first panel has the rows' settings too, further ones are set below it.
+    They stand between ``names`` and how many runs are in the means. The first panel has the rows'
+    settings too, further ones are set below it.
     """
+    runs = Column("n", [str(each.completed) if each else NONE for each in summaries], "number")
     room = 4 if settings is None or len(settings.columns) <= 4 else 2
     panels: list[list[Group]] = [[settings] if settings else []]
     for metric in metrics:
@@ -179,12 +251,11 @@ def _panels(
             room = 4
         panels[-1].append(metric)
         room -= width
-    return [
-        Panel([Group([names]), *groups, runs], narrow=settings not in groups) for groups in panels
-    ]
+    first, last = alone(names, runs)
+    return [Panel([first, *groups, last], narrow=settings not in groups) for groups in panels]
 
 
-def _excess_panel(paper: Paper, label: str, lines: Sequence[Excess]) -> Panel:
+def _excess_panel(paper: Paper, lines: Sequence[Excess]) -> Panel:
     """One metric's lines, with a group of columns for ``published`` if any of them is."""
 
     def column(whose: Whose, name: str, kind: str) -> Column:
@@ -193,58 +264,40 @@ def _excess_panel(paper: Paper, label: str, lines: Sequence[Excess]) -> Panel:
         return Column(capital(name), cells, kind)
 
     kinds = {"error": "number", "floor": "number", "excess": "measured"}
-    return Panel(
-        [
-            *alone(
-                Column(label, [Cell(line.row, ours=line.ours) for line in lines], "code"),
-                Column("In", [where(paper, line.table.label, line.table.id) for line in lines]),
-            ),
-            *(
-                Group([column(whose, name, kind) for name, kind in kinds.items()], capital(whose))
-                for whose in WHOSE
-                if any(whose in line.over for line in lines)
-            ),
-        ]
-    )
+    rows = [Cell(line.row, ours=line.ours) for line in lines]
+    groups = [
+        *alone(
+            Column(lines[0].column.label, rows, "code"),
+            Column("In", [where(paper, line.table.label, line.table.id) for line in lines]),
+        ),
+        *(
+            Group([column(whose, name, kind) for name, kind in kinds.items()], capital(whose))
+            for whose in WHOSE
+            if any(whose in line.over for line in lines)
+        ),
+    ]
+    return Panel(groups)
 
 
 # ---- remarks ------------------------------------------------------------------------------------
 
 
-def _annotate(
-    compared: Sequence[ComparedLine], printed_in: Mapping[str, list[str]], label: str
-) -> tuple[list[Cell], list[Note]]:
-    """The lines' heads, and a note on each that there is something to say of."""
-    names: list[Cell] = []
-    notes: list[Note] = []
-    for line in compared:
-        said, mark = _remarks(line, printed_in, label), ""
-        if said:
-            mark = _mark(len(notes))
-            notes.append(Note(said, mark))
-        names.append(Cell(line.row.id, ours=line.ours, mark=mark))
-    return names, notes
-
-
-def _remarks(line: ComparedLine, printed_in: Mapping[str, list[str]], label: str) -> str:
-    """What a reader should know of a line of the table with this ``label``."""
+def _remarks(paper: Paper, table: PaperTable, line: ComparedLine) -> str:
+    """What a reader should know of a line of the table."""
     row, remarks = line.row, []
     if line.ours:
         remarks.append(f"Ours, not in the paper: a variant of {row.variant_of}.")
     if row.note:
         remarks.append(sentence(row.note))
-    if others := [other for other in printed_in.get(row.id, ()) if other != label]:
+    others = [
+        other.label
+        for other in paper.tables
+        for printed in other.lines
+        if paper.row(printed.row) is row and other.label != table.label
+    ]
+    if others:
         remarks.append(f"The same runs as in {listed(others)}.")
     return " ".join([*remarks, *_fate(line.summary)])
-
-
-def _tables_of(paper: Paper) -> dict[str, list[str]]:
-    """Row id to the labels of all tables that print it."""
-    tables: dict[str, list[str]] = {}
-    for table in paper.tables:
-        for line in table.lines:
-            tables.setdefault(paper.row(line.row).id, []).append(table.label)
-    return tables
 
 
 def _fate(summary: Summary | None) -> list[str]:
@@ -263,8 +316,10 @@ def _fate(summary: Summary | None) -> list[str]:
     return said
 
 
-def _most_different_cell(published: Floats, measured: Floats) -> str:
+def _most_different_cell(compared: ComparedMatrix) -> str:
     """The confusion whose count is furthest from the published one."""
+    published, measured = compared.published, compared.measured
+    assert measured is not None
     off_diagonal = np.where(np.eye(10, dtype=bool), 0, measured - published)
     cell = true, predicted = np.unravel_index(np.abs(off_diagonal).argmax(), (10, 10))
     return (
@@ -272,9 +327,3 @@ def _most_different_cell(published: Floats, measured: Floats) -> str:
         f"{CLASS_NAMES[predicted]}: {published[cell]:.0f} images published, "
         f"{measured[cell]:.1f} measured."
     )
-
-
-def _mark(index: int) -> str:
-    """a, b, … z, aa, bb, …"""
-    letters = string.ascii_lowercase
-    return letters[index % len(letters)] * (index // len(letters) + 1)

@@ -10,66 +10,32 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from refashion.errors import UserError
-from refashion.paper.record import Record
 
 T = TypeVar("T")
-
-
-def read_json(file: Path | str, if_missing: str, if_broken: str = "remove it") -> Any:
-    """What is in a JSON file.
-
-    Args:
-        file: its path.
-        if_missing: the way out where there is none: ``train the row first``.
-        if_broken: the way out where it is not JSON.
-
-    Raises:
-        UserError: it is not there, or not JSON.
-    """
-    try:
-        return json.loads(Path(file).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file}: not there; {if_missing}") from None
-    except ValueError as error:
-        raise UserError(f"{file}: not JSON ({error}); {if_broken}") from None
-
-
-def as_record(kind: type[T], found: Any, file: Path, if_broken: str) -> T:
-    """What was found in a JSON file, as a record, or as several.
-
-    Raises:
-        UserError: it is none; it names the first key that is wrong.
-    """
-    try:
-        return TypeAdapter(kind).validate_python(found)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        said = ": ".join(filter(None, (str(file), where, first["msg"])))
-        raise UserError(f"{said}; {if_broken}") from None
 
 
 def read_record(kind: type[T], file: Path, if_missing: str, if_broken: str = "remove it") -> T:
     """What is in a JSON file, as a record, or as several.
 
+    Each of the other two is a way out, such as ``train the row first``.
+
     Raises:
-        UserError: as :func:`read_json` and :func:`as_record`.
+        UserError: it is not there, not JSON, or none; it names the first key that is wrong.
     """
-    return as_record(kind, read_json(file, if_missing, if_broken), file, if_broken)
+    try:
+        return TypeAdapter(kind).validate_python(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{file}: not there; {if_missing}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        said = ": ".join(filter(None, (str(file), where, first["msg"])))
+        raise UserError(f"{said}; {if_broken}") from None
+    except ValueError as error:
+        raise UserError(f"{file}: not JSON ({error}); {if_broken}") from None
 
 
 def write_record(record: Any, file: Path, indent: int | None = None) -> None:
     """Write a record, or several, as JSON."""
     plain = to_jsonable_python(record)
     file.write_text(json.dumps(plain, indent=indent) + "\n", encoding="utf-8")
-
-
-def check_belongs(record: Record, file: Path, wanted: dict[str, Any], if_not: str) -> None:
-    """A record has the values that it is asked for with.
-
-    Raises:
-        UserError: it has another; it names both.
-    """
-    for key, value in wanted.items():
-        if (found := getattr(record, key)) != value:
-            raise UserError(f"{file}: {key}: {found}, and {value} is asked for; {if_not}")

@@ -14,31 +14,26 @@ from refashion.paper.spec import Row
 METRICS, HISTORY, OUTPUTS = "metrics.json", "history.csv", "outputs.safetensors"
 
 
-def row_folder(root: Path, row: Row) -> Path:
-    """What is there of a row, over its seeds."""
-    return Path(root) / row.paper / row.id
-
-
 def run_folder(root: Path, row: Row, seed: int) -> Path:
     """Where a row's training with a seed leaves its files."""
-    return row_folder(root, row) / f"seed-{seed}"
+    return root / row.paper / row.id / f"seed-{seed}"
 
 
 def summary_file(root: Path, row: Row) -> Path:
     """A row over its seeds."""
-    return row_folder(root, row) / "summary.json"
+    return root / row.paper / row.id / "summary.json"
 
 
 def evidence_file(
     root: Path, paper: str, name: Literal["levels", "findings", "claims", "studies"]
 ) -> Path:
     """What a paper, by its key, is judged by, and how."""
-    return Path(root) / "evidence" / paper / f"{name}.json"
+    return root / "evidence" / paper / f"{name}.json"
 
 
 def scorecard_file(root: Path) -> Path:
     """Every verdict on every paper."""
-    return Path(root) / "scorecard.json"
+    return root / "scorecard.json"
 
 
 @dataclass(frozen=True)
@@ -71,6 +66,5 @@ class Kept:
     @property
     def rows(self) -> list[str]:
         """The ids of the rows that a run is kept of."""
-        return sorted(
-            {file.parents[1].name for file in self.root.glob(f"{self.paper}/*/*/{METRICS}")}
-        )
+        runs = self.root.glob(f"{self.paper}/*/*/{METRICS}")
+        return sorted({file.parents[1].name for file in runs})

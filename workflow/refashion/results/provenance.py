@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import importlib.metadata
 import os
 import platform
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 
@@ -25,22 +25,14 @@ class Provenance(Record):
     date: str
 
 
-def describe_run(root: Path, date: str | None = None) -> Provenance:
+def describe_run(root: Path) -> Provenance:
     """Commit, versions, platform, cores and date, for the report and the reference.
 
-    ``root`` is the repository. ``date`` is as given, or today's in UTC, or that of
-    SOURCE_DATE_EPOCH if set. Versions come from the installed distributions' metadata: torch is
+    ``root`` is the repository. The date is today's in UTC, or that of SOURCE_DATE_EPOCH if set.
+    Versions come from the installed distributions' metadata: torch is
     not imported.
     """
-    root = Path(root)
-    if date is None:
-        epoch = os.environ.get("SOURCE_DATE_EPOCH")
-        now = datetime.datetime.now(datetime.UTC)
-        date = (
-            (datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else now)
-            .date()
-            .isoformat()
-        )
+    now = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
     return Provenance(
         commit=_git(root, "rev-parse", "--short=12", "HEAD"),
         # What a run writes under results is no change of what it was made with.
@@ -51,7 +43,7 @@ def describe_run(root: Path, date: str | None = None) -> Provenance:
         },
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.cpu_count() or 0,
-        date=date,
+        date=time.strftime("%Y-%m-%d", time.gmtime(now)),
     )
 
 

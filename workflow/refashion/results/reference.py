@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +13,7 @@ import numpy as np
 from refashion.errors import UserError
 from refashion.paper.metric import AT
 from refashion.paper.record import Many
-from refashion.results.files import read_record
+from refashion.results.files import read_record, write_record
 from refashion.results.paths import HISTORY, METRICS, Kept, run_folder
 from refashion.results.provenance import Provenance
 from refashion.results.run import Run
@@ -47,7 +46,7 @@ class Environment(Provenance):
     diverged: int
 
     @classmethod
-    def of(cls, made: Provenance, summaries: Sequence[Summary]) -> Environment:
+    def of(cls, made: Provenance, summaries: Collection[Summary]) -> Environment:
         """That of the runs in these summaries, kept by a run that was made so."""
         return cls(
             **made.model_dump(),
@@ -176,5 +175,4 @@ def write_reference(
         writer = csv.DictWriter(file, REFERENCE_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(reference_table(paper, summaries))
-    environment = Environment.of(made, list(summaries.values())).model_dump()
-    kept.environment.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
+    write_record(Environment.of(made, summaries.values()), kept.environment, indent=2)

@@ -7,54 +7,56 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]
 
 from refashion.errors import NotTestedError, UserError
-from refashion.paper.metric import At
+from refashion.paper.metric import AT, At
 from refashion.paper.record import Many, Record
 from refashion.paper.spec import Row, Task
-from refashion.results.files import as_record, check_belongs, read_json
+from refashion.results.files import read_record
 from refashion.results.paths import HISTORY, METRICS, OUTPUTS, run_folder
 
 if TYPE_CHECKING:
     from refashion.paper.papers import Paper
 
+T = TypeVar("T")
+
 MISSING = "train the row first"
 BROKEN = "remove it and train the row again"
 
 
+class OfRow(Record):
+    """A file that says which row it is of, by ``paper``, ``row`` and ``spec_sha256``."""
+
+    @classmethod
+    def read(cls, file: Path, row: Row, seed: int | None = None) -> Self:
+        """A row's own, and of its run with this ``seed`` if it is of one.
+
+        Raises:
+            UserError: it is not there, of another form, or of another row, seed or settings.
+        """
+        found = read_record(cls, file, MISSING, BROKEN)
+        wanted = {"paper": row.paper, "row": row.id, "spec_sha256": row.spec_sha256}
+        for key, value in (wanted if seed is None else wanted | {"seed": seed}).items():
+            if (said := getattr(found, key)) != value:
+                raise UserError(f"{file}: {key}: {said}, and {value} is asked for; {BROKEN}")
+        return found
+
+
 # ---- metrics.json -------------------------------------------------------------------------------
-
-
-def _possible(epoch: dict[str, Number]) -> dict[str, Number]:
-    for name, value in epoch.items():
-        low, high = int(name == "epoch"), 1 if "accuracy" in name else inf
-        if not low <= value <= high:
-            said = {"name": name, "value": value, "low": low, "high": high}
-            raise PydanticCustomError("range", "{name}: {value} is not in [{low}, {high}]", said)
-    return epoch
-
-
-def _possible_best(best: dict[str, Best]) -> dict[str, Best]:
-    _possible({name: entry.value for name, entry in best.items()})
-    return best
-
 
 Number = float | int
 Count = Annotated[int, Field(ge=0)]
 # Every metric of an epoch by name, and its number as ``epoch``: losses as they are, accuracies as
 # shares. Nothing, if no epoch was completed.
-Epoch = Annotated[dict[str, Number], AfterValidator(_possible)]
-TenByTen = Annotated[
-    Many[Annotated[Many[Count], Field(min_length=10, max_length=10)]],
-    Field(min_length=10, max_length=10),
-]
+Epoch = dict[str, Number]
+Ten = Annotated[tuple[T, ...], Strict(False), Field(min_length=10, max_length=10)]
 
 
 class Best(Record):
@@ -64,7 +66,7 @@ class Best(Record):
     epoch: Annotated[int, Field(ge=1)]
 
 
-class Metrics(Record, serialize_by_alias=True):
+class Metrics(OfRow, serialize_by_alias=True):
     """How a training ended, what it was, and how well it did: what metrics.json holds."""
 
     form: Literal[2] = Field(alias="schema")
@@ -98,28 +100,26 @@ class Metrics(Record, serialize_by_alias=True):
     """Of the weights that are kept."""
     lowest: Epoch
     """Of the lowest validation loss."""
-    best: Annotated[dict[str, Best], AfterValidator(_possible_best)]
-    confusion: TenByTen | None
+    best: dict[str, Best]
+    confusion: Ten[Ten[Count]] | None
     """True classes down, predicted across."""
     seconds: float
     device_name: str
 
     @model_validator(mode="after")
-    def _has_numbers(self) -> Metrics:
-        if self.completed and not (self.final and self.kept and self.lowest and self.best):
-            raise PydanticCustomError("empty", "completed, and without a number")
+    def _possible(self) -> Self:
+        for at in AT:
+            numbers = self.at(at)
+            if self.completed and not numbers:
+                raise PydanticCustomError("empty", "completed, and without a number")
+            for name, value in numbers.items():
+                low, high = int(name == "epoch"), 1 if "accuracy" in name else inf
+                if not low <= value <= high:
+                    said = {"of": f"{at}: {name}", "value": value, "low": low, "high": high}
+                    raise PydanticCustomError(
+                        "range", "{of}: {value} is not in [{low}, {high}]", said
+                    )
         return self
-
-    @classmethod
-    def read(cls, file: Path, row: Row, seed: int) -> Metrics:
-        """The metrics of a row's run with a seed.
-
-        Raises:
-            UserError: it is not there, of another form, or of another row, seed or settings.
-        """
-        metrics = as_record(cls, read_json(file, MISSING, BROKEN), file, BROKEN)
-        check_belongs(metrics, file, identity(row) | {"seed": seed}, BROKEN)
-        return metrics
 
     @property
     def completed(self) -> bool:
@@ -131,11 +131,6 @@ class Metrics(Record, serialize_by_alias=True):
         if moment == "best":
             return {name: best.value for name, best in self.best.items()}
         return getattr(self, moment)
-
-
-def identity(row: Row) -> dict[str, Any]:
-    """What a row's files must say of it."""
-    return {"paper": row.paper, "row": row.id, "spec_sha256": row.spec_sha256}
 
 
 # ---- a run --------------------------------------------------------------------------------------

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
+from pydantic import Field
 
 from refashion.errors import UserError
 from refashion.paper.metric import AT, At
 from refashion.paper.record import Many, Record
 from refashion.paper.spec import Row, Task
-from refashion.results.files import as_record, check_belongs, read_json
 from refashion.results.paths import METRICS, run_folder, summary_file
-from refashion.results.run import BROKEN, MISSING, Metrics, identity
+from refashion.results.run import Metrics, OfRow
 
 if TYPE_CHECKING:
     from refashion.paper.papers import Paper
 
 T = TypeVar("T")
 K = TypeVar("K")
+
+# In which the runs of a row do not differ: they are of one network, on the same images.
+ALIKE = ("parameters", "train_images", "validation_images", "test_images", "dataset_sha256")
 
 
 class Statistics(Record):
@@ -50,7 +52,7 @@ def statistics(values: Iterable[float]) -> Statistics:
 Measured = dict[str, Statistics]
 
 
-class Summary(Record):
+class Summary(OfRow):
     """One row's runs, over its seeds: what summary.json holds.
 
     Diverged runs are counted, but are no part of any statistic. Losses are in the units of the
@@ -90,24 +92,9 @@ class Summary(Record):
     torch: Many[str]
     kernels: Many[str]
     code_sha256: Many[str]
-    collapsed: tuple[int, ...] = ()
-    """Seeds of the runs whose output does not depend on the input; the diagnosis finds them."""
-
-    @classmethod
-    def read(cls, file: Path, row: Row) -> Summary:
-        """A row's summary.
-
-        Raises:
-            UserError: it is not there, not a summary, or of a row with other settings.
-        """
-        summary = as_record(cls, read_json(file, MISSING, BROKEN), file, BROKEN)
-        check_belongs(summary, file, identity(row), BROKEN)
-        return summary
-
-    def write(self, file: Path) -> None:
-        """Write it as JSON, without what the diagnosis finds."""
-        plain = self.model_dump(mode="json", exclude={"collapsed"})
-        file.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    collapsed: Annotated[tuple[int, ...], Field(exclude=True)] = ()
+    """Seeds of the runs whose output does not depend on the input: no part of the file, as the
+    diagnosis finds them."""
 
     def of(self, moment: At) -> Measured:
         """The statistics of every metric at a moment."""
@@ -136,15 +123,7 @@ def summarise(row: Row, runs: Iterable[Metrics]) -> Summary:
     completed = [run for run in runs if run.completed]
     diverged = [run for run in runs if not run.completed]
     return Summary(
-        paper=row.paper,
-        row=row.id,
-        task=row.task,
-        parameters=runs[0].parameters,
-        train_images=runs[0].train_images,
-        validation_images=runs[0].validation_images,
-        test_images=runs[0].test_images,
-        spec_sha256=row.spec_sha256,
-        dataset_sha256=runs[0].dataset_sha256,
+        **{key: getattr(runs[0], key) for key in ("paper", "row", "task", "spec_sha256", *ALIKE)},
         seeds=seeds,
         epochs=tuple(run.epochs for run in runs),
         completed=len(completed),
@@ -162,10 +141,8 @@ def summarise(row: Row, runs: Iterable[Metrics]) -> Summary:
 
 
 def _check_alike(row: Row, runs: Sequence[Metrics]) -> None:
-    """The runs are of one network on the same images."""
-    images = ("train_images", "validation_images", "test_images")
     files = [run_folder(Path(), row, run.seed) / METRICS for run in runs]
-    for key in ("parameters", *images, "dataset_sha256"):
+    for key in ALIKE:
         for run, file in zip(runs, files, strict=True):
             if getattr(run, key) != getattr(runs[0], key):
                 raise UserError(
@@ -194,7 +171,8 @@ def _confusion_over_seeds(runs: Sequence[Metrics]) -> dict[str, Any]:
 
 def recall(matrix: np.ndarray) -> np.ndarray:
     """float [10]: of each class's images, a row of [10, 10], the share that is recognised."""
-    return _share_on_diagonal(matrix, axis=1)
+    sums = matrix.sum(axis=1)
+    return np.divide(np.diagonal(matrix), sums, out=np.zeros(len(matrix)), where=sums > 0)
 
 
 def precision(matrix: np.ndarray) -> np.ndarray:
@@ -202,12 +180,7 @@ def precision(matrix: np.ndarray) -> np.ndarray:
 
     It is 0 for a class that is never predicted.
     """
-    return _share_on_diagonal(matrix, axis=0)
-
-
-def _share_on_diagonal(matrix: np.ndarray, axis: int) -> np.ndarray:
-    sums = matrix.sum(axis=axis)
-    return np.divide(np.diagonal(matrix), sums, out=np.zeros(len(matrix)), where=sums > 0)
+    return recall(matrix.T)
 
 
 def distinct(values: Iterable[T]) -> list[T]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import safetensors.numpy
@@ -115,16 +114,12 @@ def write(out: Path, tensors: dict[str, np.ndarray]) -> None:
     tensor_file = safetensors.numpy.save(tensors)
     checksum = f"{checksum_of(tensor_file)}\n".encode()
     contents = {out: tensor_file, out.with_suffix(".sha256"): checksum}
-    partial = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}") for path in contents}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        for path, content in contents.items():
-            partial[path].write_bytes(content)
-        for path in contents:
-            partial[path].replace(path)
+        with TemporaryDirectory(dir=out.parent, prefix=".") as partial:
+            for path, content in contents.items():
+                Path(partial, path.name).write_bytes(content)
+            for path in contents:
+                Path(partial, path.name).replace(path)
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from error
-    finally:
-        for path in partial.values():
-            with suppress(OSError):
-                path.unlink()

@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from refashion.training.evaluation import evaluate, normalise, sample_losses
 from refashion.training.networks import Model
-from refashion.training.optimizers import make_optimizer
 from refashion.training.splits import Split, random_order
 
 if TYPE_CHECKING:
     from refashion.paper.spec import Spec
 
 Step = Callable[[Tensor], None]
+Optimizer = TypeVar("Optimizer", bound=torch.optim.Optimizer)
 
 
-@dataclass(frozen=True, eq=False)
 class Training:
     """A model in training, and all that its epochs need.
 
+    Beside what it is made of it has an ``optimizer``, and as ``totals`` float64 scalars on the
+    device: sums over an epoch's batches of their mean ``loss`` and, of a classifier, ``accuracy``.
+
     Args:
-        model, optimizer: what the steps change.
+        model: on its device, as it is before the first step.
         splits: ``train``, ``val`` and perhaps ``test``.
         spec: the row's settings.
         seed: of the order of images.
-        totals: float64 scalars on the device: sums over an epoch's batches of their mean
-            ``loss`` and, of a classifier, ``accuracy``.
     """
 
-    model: Model
-    optimizer: torch.optim.Optimizer
-    splits: dict[str, Split]
-    spec: Spec
-    seed: int
-    totals: dict[str, Tensor]
-
-    @classmethod
-    def of(cls, model: Model, splits: dict[str, Split], spec: Spec, seed: int) -> Training:
-        """A model on its device at the start, with the optimizer that ``spec`` asks for."""
+    def __init__(self, model: Model, splits: dict[str, Split], spec: Spec, seed: int) -> None:
+        self.model, self.splits, self.spec, self.seed = model, splits, spec, seed
+        self.optimizer = _make_optimizer(model, spec)
         names = ("loss", "accuracy") if model.task == "classification" else ("loss",)
-        device = splits["train"].images.device
-        totals = {name: torch.zeros((), dtype=torch.float64, device=device) for name in names}
-        return cls(model, make_optimizer(model, spec), splits, spec, seed, totals)
+        zero = torch.zeros((), dtype=torch.float64, device=splits["train"].images.device)
+        self.totals = {name: zero.clone() for name in names}
 
     def step(self, batch: Tensor) -> None:
         """Train on the images of these indices, int64 [batch]; nothing is read back."""
@@ -91,3 +83,27 @@ class Training:
             for name, metrics in measured.items()
             for metric, value in metrics.items()
         }
+
+
+def _uncompiled(optimizer: type[Optimizer]) -> type[Optimizer]:
+    """An optimizer of torch without the wrappers that hide it from torch's compiler.
+
+    On first use they import the compiler, half the time of a short job; nothing here is compiled.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in names}
+    methods["step"] = torch.no_grad()(inspect.unwrap(optimizer.step))
+    return cast("type[Optimizer]", type(optimizer.__name__, (optimizer,), methods))
+
+
+Adam, SGD = _uncompiled(torch.optim.Adam), _uncompiled(torch.optim.SGD)
+
+
+def _make_optimizer(model: Model, spec: Spec) -> torch.optim.Optimizer:
+    """Over the weights that are not frozen."""
+    weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    rate = spec.learning_rate
+    if spec.optimizer == "sgd":
+        return SGD(weights, lr=rate, momentum=spec.momentum, fused=True)
+    on_gpu = weights[0].is_cuda
+    return Adam(weights, lr=rate, eps=spec.epsilon, fused=True, capturable=on_gpu)

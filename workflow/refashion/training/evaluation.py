@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,6 +40,19 @@ def mean_of_batch_means(values: Tensor, batch_size: int) -> float:
     return torch.stack([batch.mean() for batch in values.double().split(batch_size)]).mean().item()
 
 
+def _chunks(
+    model: Model, split: Split, normalisation: Normalisation, dropout_epoch: int | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """What a model makes of a set in its order: outputs, normalised inputs, labels."""
+    model.train(dropout_epoch is not None)
+    chunks = zip(split.images.split(CHUNK), split.labels.split(CHUNK), strict=True)
+    for index, (images, labels) in enumerate(chunks):
+        if dropout_epoch is not None:
+            model.masks.step = FIRST_MEASURED_STEP + (dropout_epoch << 20) + index
+        inputs = normalise(images, normalisation)
+        yield model(inputs), inputs, labels
+
+
 @torch.inference_mode()
 def evaluate(
     model: Model,
@@ -58,32 +73,17 @@ def evaluate(
     Returns:
         ``loss`` and ``loss_batch_mean``, likewise ``accuracy`` (shares).
     """
-    model.train(dropout_epoch is not None)
-    losses, correct = [], []
-    for index, (inputs, labels) in enumerate(_chunks(split, normalisation)):
-        if dropout_epoch is not None:
-            model.masks.step = FIRST_MEASURED_STEP + (dropout_epoch << 20) + index
-        outputs = model(inputs)
-        losses.append(sample_losses(model.task, outputs, inputs, labels))
+    values: dict[str, list[Tensor]] = defaultdict(list)
+    for outputs, inputs, labels in _chunks(model, split, normalisation, dropout_epoch):
+        values["loss"].append(sample_losses(model.task, outputs, inputs, labels))
         if model.task == "classification":
-            correct.append(outputs.argmax(1) == labels)
-    metrics = _both_means("loss", torch.cat(losses), batch_size)
-    if model.task == "classification":
-        metrics |= _both_means("accuracy", torch.cat(correct), batch_size)
+            values["accuracy"].append(outputs.argmax(1) == labels)
+    metrics: dict[str, float] = {}
+    for name, chunks in values.items():
+        each = torch.cat(chunks)
+        metrics[name] = each.double().mean().item()
+        metrics[f"{name}_batch_mean"] = mean_of_batch_means(each, batch_size)
     return metrics
-
-
-def _chunks(split: Split, normalisation: Normalisation) -> Iterator[tuple[Tensor, Tensor]]:
-    """Normalised inputs and labels of a set, in its order."""
-    for images, labels in zip(split.images.split(CHUNK), split.labels.split(CHUNK), strict=True):
-        yield normalise(images, normalisation), labels
-
-
-def _both_means(name: str, values: Tensor, batch_size: int) -> dict[str, float]:
-    return {
-        name: values.double().mean().item(),
-        f"{name}_batch_mean": mean_of_batch_means(values, batch_size),
-    }
 
 
 @torch.inference_mode()
@@ -104,42 +104,34 @@ def describe_outputs(
         - ``output_std`` float32 [28, 28] or [10]: standard deviation of each output over images;
         - ``pixel_loss`` float32 [28, 28], of a reconstruction: squared error, mean over images.
     """
+    chunks = list(_chunks(model, split, normalisation))
     reconstructs = model.task == "reconstruction"
     examples = example_indices(split.labels, 1 if reconstructs else 2)
-    described = _spread(model, split, normalisation)
-    described["targets"] = normalise(split.images[examples], normalisation).squeeze(1)
-    described["labels"] = split.labels[examples].to(torch.uint8)
+    images, labels = split.images[examples], split.labels[examples]
+    first = _mean(outputs.double() for outputs, _, _ in chunks)
+    second = _mean(outputs.double().square() for outputs, _, _ in chunks)
+    described = {
+        "targets": normalise(images, normalisation).squeeze(1),
+        "labels": labels.to(torch.uint8),
+        "image_loss": torch.cat([sample_losses(model.task, *chunk) for chunk in chunks]),
+        "output_std": (second - first.square()).clamp_(min=0).sqrt().float().squeeze(0),
+    }
     confusion = None
     if reconstructs:
-        described["outputs"] = reconstruct(model, split.images[examples], normalisation)
+        squares = ((outputs - inputs).double().square() for outputs, inputs, _ in chunks)
+        described["pixel_loss"] = _mean(squares).float().squeeze(0)
+        described["outputs"] = reconstruct(model, images, normalisation)
     else:
-        predicted = described["predictions"]
+        predicted = torch.cat([outputs.argmax(1) for outputs, _, _ in chunks])
         described["predictions"] = predicted[examples].to(torch.uint8)
         confusion = torch.bincount(split.labels * 10 + predicted, minlength=100).view(10, 10)
     return {name: tensor.contiguous().cpu() for name, tensor in described.items()}, confusion
 
 
-def _spread(model: Model, split: Split, normalisation: Normalisation) -> dict[str, Tensor]:
-    """Of :func:`describe_outputs` what is summed over all images, and all predictions, int64."""
-    model.eval()
-    losses, predictions = [], []
-    zero = torch.zeros((), dtype=torch.float64, device=split.images.device)
-    first = second = squared_error = zero
-    for inputs, labels in _chunks(split, normalisation):
-        outputs = model(inputs)
-        losses.append(sample_losses(model.task, outputs, inputs, labels))
-        first = first + outputs.double().sum(0)
-        second = second + outputs.double().square().sum(0)
-        if model.task == "classification":
-            predictions.append(outputs.argmax(1))
-        else:
-            squared_error = squared_error + (outputs - inputs).double().square().sum(0)
-    count = len(split)
-    variance = (second / count - (first / count).square()).clamp_(min=0)
-    spread = {"image_loss": torch.cat(losses), "output_std": variance.sqrt().float().squeeze(0)}
-    if model.task == "classification":
-        return spread | {"predictions": torch.cat(predictions)}
-    return spread | {"pixel_loss": (squared_error / count).float().squeeze(0)}
+def _mean(chunks: Iterable[Tensor]) -> Tensor:
+    """Over images, which are the first axis."""
+    totals, counts = zip(*((chunk.sum(0), len(chunk)) for chunk in chunks), strict=True)
+    return reduce(torch.add, totals) / sum(counts)
 
 
 def example_indices(labels: Tensor, each: int) -> Tensor:

@@ -13,13 +13,10 @@ if TYPE_CHECKING:
 
 
 def export_encoder(row: Row, model: Path, out: Path) -> None:
-    """Write the encoder of a trained model, and beside it what it is.
+    """Write the encoder of a row's trained model, and beside it what it is.
 
-    Args:
-        row: the row that ``model`` was trained for.
-        model: its model.safetensors.
-        out: safetensors file, names without ``encoder.``; ``out`` with the ending .json gets the
-            row, its layer table and the shape of the code.
+    ``out`` is a safetensors file, of names without ``encoder.``; with the ending .json it gets the
+    row, its layer table and the shape of the code.
     """
     weights = {
         name.removeprefix("encoder."): tensor

@@ -20,41 +20,34 @@ WARM_UP_STEPS = 3  # before a capture, as torch asks: libraries allocate and cho
 
 def as_graphs(training: Training, log: Callable[[str], None]) -> Step:
     """A training's step as CUDA graphs, or as it is, with a word about it, if it cannot be so."""
-    count, batch_size = len(training.splits["train"]), training.spec.batch_size
-    sizes = {min(batch_size, count), count % batch_size or batch_size}
-    training.model.train()
     try:
-        return graphed(training.step, training.model, training.optimizer, sizes)
+        return graphed(training)
     except RuntimeError as error:
         log(f"no CUDA graph, so every kernel is launched by itself: {error}")
         return training.step
 
 
-def graphed(
-    step: Step, model: nn.Module, optimizer: torch.optim.Optimizer, sizes: Iterable[int]
-) -> Step:
-    """The same step, replayed from CUDA graphs; weights, optimizer and random state as before.
+def graphed(training: Training) -> Step:
+    """The step replayed from CUDA graphs; weights, optimizer and random state are as before.
 
-    Args:
-        step: takes int64 [batch] indices of images on the GPU, trains on them, and returns
-            nothing: what it measures it adds to tensors that outlive it. It must not synchronise.
-        model: on the GPU.
-        optimizer: of the model, capturable.
-        sizes: every batch size that will come.
+    So that it can be captured, a step returns nothing and does not synchronise: what it measures
+    it adds to tensors that outlive it. The optimizer must be capturable.
 
     Raises:
         RuntimeError: the step cannot be captured.
     """
-    device = next(model.parameters()).device
-    batches = {size: torch.zeros(size, dtype=torch.int64, device=device) for size in set(sizes)}
+    images, batch_size = training.splits["train"].images, training.spec.batch_size
+    sizes = {min(batch_size, len(images)), len(images) % batch_size or batch_size}
+    batches = {size: torch.zeros(size, dtype=torch.int64, device=images.device) for size in sizes}
     graphs = {}
-    with _taken_back(model, optimizer):
-        _warm_up(step, batches.values())
+    training.model.train()
+    with _taken_back(training.model, training.optimizer):
+        _warm_up(training.step, batches.values())
         for size, batch in batches.items():
-            optimizer.zero_grad(set_to_none=True)
+            training.optimizer.zero_grad(set_to_none=True)
             graphs[size] = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graphs[size]):
-                step(batch)
+                training.step(batch)
 
     def replay(batch: Tensor) -> None:
         batches[len(batch)].copy_(batch)
@@ -76,29 +69,19 @@ def _warm_up(step: Step, batches: Iterable[Tensor]) -> None:
 @contextmanager
 def _taken_back(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
     """Take back what is trained within, in place, as the graphs know the addresses."""
-    weights = [*model.parameters(), *model.buffers()]
-    weights_before = [tensor.detach().clone() for tensor in weights]
-    state_before = {at: tensor.clone() for at, tensor in _state(optimizer)}
+
+    def tensors() -> list[Tensor]:
+        remembered = [value for state in optimizer.state.values() for value in state.values()]
+        held = (value for value in remembered if isinstance(value, Tensor))
+        return [*model.parameters(), *model.buffers(), *held]
+
+    before = {id(tensor): tensor.detach().clone() for tensor in tensors()}
     random_before = torch.cuda.get_rng_state()
     try:
         yield
     finally:
         with torch.no_grad():
-            for tensor, before in zip(weights, weights_before, strict=True):
-                tensor.copy_(before)
-            for at, tensor in _state(optimizer):
-                if at in state_before:
-                    tensor.copy_(state_before[at])
-                else:
-                    tensor.zero_()
+            for tensor in tensors():
+                # What the optimizer did not yet remember begins at zero.
+                tensor.copy_(before.get(id(tensor), torch.zeros_like(tensor)))
         torch.cuda.set_rng_state(random_before)
-
-
-def _state(optimizer: torch.optim.Optimizer) -> list[tuple[tuple[int, str], Tensor]]:
-    """((which parameter, name), tensor) of everything the optimizer remembers."""
-    return [
-        ((index, name), value)
-        for index, state in enumerate(optimizer.state.values())
-        for name, value in state.items()
-        if isinstance(value, Tensor)
-    ]

@@ -80,7 +80,7 @@ def start(job: Job) -> Training:
         _reuse_encoder(model, job.spec.encoder, job)
     model.to(job.device)
     splits = make_splits(job.dataset, job.spec.split, job.seed, job.device)
-    return Training.of(model, splits, job.spec, job.seed)
+    return Training(model, splits, job.spec, job.seed)
 
 
 def _reuse_encoder(model: Model, reused: Encoder, job: Job) -> None:
@@ -93,17 +93,14 @@ def _reuse_encoder(model: Model, reused: Encoder, job: Job) -> None:
         model.encoder.load_state_dict(load_file(job.encoder))
     except (OSError, RuntimeError) as error:
         raise UserError(f"{job.encoder}: not an encoder for {row}: {error}") from error
-    if reused.frozen:
-        model.freeze_encoder()
+    # A frozen encoder's dropout stays active in training.
+    model.encoder.requires_grad_(not reused.frozen)
 
 
 def code_sha256() -> str:
     """Hash of the modules that decide what a training computes."""
-    digest = hashlib.sha256()
-    for file in closure("training.loop"):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return _sha256(*closure("training.loop"))
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -10,9 +10,20 @@ Masks come from Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy 
 SC 2011): the seed is its key, (position, step, layer) its counter. A unit is dropped when its 16
 random bits fall below ``threshold``; the share really dropped is ``threshold / 65536``.
 
-Arrays are C-contiguous with channels last. Loops over channels are innermost, the four units of a
-pooling window are written out, and products with comparisons stand where branches would: so the
-compiler can vectorise. Casts to 32 bits are needed, as numba promotes integers to 64.
+Arrays are C-contiguous with channels last, and those that a kernel gives are overwritten. Loops
+over channels are innermost, the four units of a pooling window are written out, and products with
+comparisons stand where branches would: so the compiler can vectorise. Casts to 32 bits are needed,
+as numba promotes integers to 64. The same names mean the same everywhere:
+
+* ``x``: float32 [batch, height, width, channels], height and width even;
+* ``y``: float32 [batch, height / 2, width / 2, channels], and ``gradient`` that of y;
+* ``bits``: uint16, of x's shape; None drops nothing;
+* ``threshold``: uint16; units whose bits fall below it are dropped;
+* ``scale``: float32, the inverse of the share kept;
+* ``chosen``: uint8, of y's shape: the window's unit that won (0 1 / 2 3), or 4 where the maximum is
+  zero and no gradient flows;
+* ``images``: float32 [batch, height + 2, width + 2], padded for a 3 × 3 convolution of one channel
+  with ``weight`` float32 [9, channels] and ``bias`` float32 [channels].
 """
 
 from __future__ import annotations
@@ -55,51 +66,18 @@ def philox(key, step, layer, words):
 
 
 @_jit
-def relu_dropout(x, bits, threshold, scale, y):
-    """y = relu(x) · scale where a unit is kept, else 0. All arrays flat; ``bits`` uint16."""
-    for i in range(x.size):
-        kept = np.float32(bits[i] >= threshold) * np.float32(x[i] > 0)
-        y[i] = x[i] * kept * scale
-
-
-@_jit
-def relu_dropout_backward(gradient, y, scale, dx):
-    """Gradient of :func:`relu_dropout`; a unit passed it on exactly where y > 0. Arrays flat."""
-    for i in range(y.size):
-        dx[i] = gradient[i] * np.float32(y[i] > 0) * scale
-
-
-@_jit
-def _winner(v0, v1, v2, best):
-    """Which of a window's units (0 1 / 2 3) is the best, or 4 where that is zero."""
+def _pool(v0, v1, v2, v3):
+    """The largest of a window's units, at least 0, and which it is, for ``chosen``."""
+    best = max(max(max(v0, v1), max(v2, v3)), np.float32(0))
     winner = np.uint8(3)
     winner = np.uint8(2) if v2 == best else winner
     winner = np.uint8(1) if v1 == best else winner
     winner = np.uint8(0) if v0 == best else winner
-    return winner if best > np.float32(0) else np.uint8(4)
+    return best, winner if best > np.float32(0) else np.uint8(4)
 
 
 @_jit
-def _pool_two_rows(x, bits, threshold, scale, y, chosen):
-    """One row of :func:`relu_dropout_pool`: x [2, width, channels], y [width / 2, channels]."""
-    zero = np.float32(0)
-    for j in range(y.shape[0]):
-        for c in range(y.shape[1]):
-            v0, v1 = x[0, 2 * j, c], x[0, 2 * j + 1, c]
-            v2, v3 = x[1, 2 * j, c], x[1, 2 * j + 1, c]
-            if bits is not None:
-                v0 *= np.float32(bits[0, 2 * j, c] >= threshold)
-                v1 *= np.float32(bits[0, 2 * j + 1, c] >= threshold)
-                v2 *= np.float32(bits[1, 2 * j, c] >= threshold)
-                v3 *= np.float32(bits[1, 2 * j + 1, c] >= threshold)
-            best = max(max(max(v0, v1), max(v2, v3)), zero)
-            y[j, c] = best * scale
-            if chosen is not None:
-                chosen[j, c] = _winner(v0, v1, v2, best)
-
-
-@_jit
-def _to_winner(gradient, winner):
+def _unpool(gradient, winner):
     """A window's gradient, for each of its four units."""
     return (
         gradient * np.float32(winner == 0),
@@ -110,50 +88,45 @@ def _to_winner(gradient, winner):
 
 
 @_jit
+def _pool_two_rows(x, bits, threshold, scale, y, chosen):
+    for j in range(y.shape[0]):
+        for c in range(y.shape[1]):
+            v0, v1 = x[0, 2 * j, c], x[0, 2 * j + 1, c]
+            v2, v3 = x[1, 2 * j, c], x[1, 2 * j + 1, c]
+            if bits is not None:
+                v0 *= np.float32(bits[0, 2 * j, c] >= threshold)
+                v1 *= np.float32(bits[0, 2 * j + 1, c] >= threshold)
+                v2 *= np.float32(bits[1, 2 * j, c] >= threshold)
+                v3 *= np.float32(bits[1, 2 * j + 1, c] >= threshold)
+            best, chosen[j, c] = _pool(v0, v1, v2, v3)
+            y[j, c] = best * scale
+
+
+@_jit
+def relu_dropout_pool(x, bits, threshold, scale, y, chosen):
+    """y = max over each 2 × 2 window of relu(x) · scale, dropped units counting as 0."""
+    for b in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            rows = slice(2 * i, 2 * i + 2)
+            draws = None if bits is None else bits[b, rows]
+            _pool_two_rows(x[b, rows], draws, threshold, scale, y[b, i], chosen[b, i])
+
+
+@_jit
 def _unpool_two_rows(gradient, chosen, scale, dx):
-    """One row of :func:`relu_dropout_pool_backward`."""
     for j in range(gradient.shape[0]):
         for c in range(gradient.shape[1]):
-            g0, g1, g2, g3 = _to_winner(gradient[j, c] * scale, chosen[j, c])
+            g0, g1, g2, g3 = _unpool(gradient[j, c] * scale, chosen[j, c])
             dx[0, 2 * j, c], dx[0, 2 * j + 1, c] = g0, g1
             dx[1, 2 * j, c], dx[1, 2 * j + 1, c] = g2, g3
 
 
 @_jit
-def relu_dropout_pool(x, bits, threshold, scale, y, chosen):
-    """y = max over each 2 × 2 window of relu(x) · scale, dropped units counting as 0.
-
-    Args:
-        x: float32 [batch, height, width, channels], height and width even.
-        bits: uint16, of x's shape; None drops nothing.
-        threshold: uint16; units whose bits fall below it are dropped.
-        scale: float32, the inverse of the share kept.
-        y: float32 [batch, height / 2, width / 2, channels], overwritten.
-        chosen: uint8, of y's shape, overwritten: the window's unit that won (0 1 / 2 3), or 4
-            where the maximum is zero and no gradient flows. None if no gradient is wanted.
-    """
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            rows = slice(2 * i, 2 * i + 2)
-            draws = None if bits is None else bits[b, rows]
-            winners = None if chosen is None else chosen[b, i]
-            _pool_two_rows(x[b, rows], draws, threshold, scale, y[b, i], winners)
-
-
-@_jit
 def relu_dropout_pool_backward(gradient, chosen, scale, dx):
-    """Gradient of :func:`relu_dropout_pool`: each window's goes to the unit that won.
-
-    Args:
-        gradient: float32, of y's shape.
-        chosen: uint8, as the forward pass left it.
-        scale: float32.
-        dx: float32, of x's shape, overwritten.
-    """
+    """Gradient of :func:`relu_dropout_pool`: each window's goes to the unit that won."""
     for b in range(gradient.shape[0]):
         for i in range(gradient.shape[1]):
-            rows = slice(2 * i, 2 * i + 2)
-            _unpool_two_rows(gradient[b, i], chosen[b, i], scale, dx[b, rows])
+            _unpool_two_rows(gradient[b, i], chosen[b, i], scale, dx[b, 2 * i : 2 * i + 2])
 
 
 @_jit
@@ -182,15 +155,7 @@ def image_conv_pool(images, weight, bias, bits, threshold, scale, y, chosen):
     """A 3 × 3 convolution of one channel, then :func:`relu_dropout_pool`, a window at a time.
 
     The convolution's output, the largest feature map of its network, is never written.
-
-    Args:
-        images: float32 [batch, height + 2, width + 2], already padded.
-        weight: float32 [9, channels].
-        bias: float32 [channels].
-        bits: uint16 [batch, height, width, channels]; None drops nothing.
-        threshold, scale, y, chosen: as for :func:`relu_dropout_pool`.
     """
-    zero = np.float32(0)
     for b in range(y.shape[0]):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
@@ -209,24 +174,13 @@ def image_conv_pool(images, weight, bias, bits, threshold, scale, y, chosen):
                         v1 *= np.float32(bits[b, top, left + 1, c] >= threshold)
                         v2 *= np.float32(bits[b, top + 1, left, c] >= threshold)
                         v3 *= np.float32(bits[b, top + 1, left + 1, c] >= threshold)
-                    best = max(max(max(v0, v1), max(v2, v3)), zero)
+                    best, chosen[b, i, j, c] = _pool(v0, v1, v2, v3)
                     y[b, i, j, c] = best * scale
-                    if chosen is not None:
-                        chosen[b, i, j, c] = _winner(v0, v1, v2, best)
 
 
 @_jit
 def image_conv_pool_backward(gradient, chosen, scale, images, dweight, dbias):
-    """Gradients of :func:`image_conv_pool` for weight and bias.
-
-    Args:
-        gradient: float32, of y's shape.
-        chosen: uint8, as the forward pass left it.
-        scale: float32.
-        images: float32 [batch, height + 2, width + 2], as in the forward pass.
-        dweight: float32 [9, channels], overwritten.
-        dbias: float32 [channels], overwritten.
-    """
+    """Gradients of :func:`image_conv_pool` for weight and bias."""
     channels = gradient.shape[3]
     dweight[:] = 0
     dbias[:] = 0
@@ -243,7 +197,7 @@ def image_conv_pool_backward(gradient, chosen, scale, images, dweight, dbias):
                 x30, x31, x32, x33 = _four(images, b, top + 3, left)
                 for c in range(channels):
                     incoming = gradient[b, i, j, c] * scale
-                    g0, g1, g2, g3 = _to_winner(incoming, chosen[b, i, j, c])
+                    g0, g1, g2, g3 = _unpool(incoming, chosen[b, i, j, c])
                     sums[0, c] += g0 * x00 + g1 * x01 + g2 * x10 + g3 * x11
                     sums[1, c] += g0 * x01 + g1 * x02 + g2 * x11 + g3 * x12
                     sums[2, c] += g0 * x02 + g1 * x03 + g2 * x12 + g3 * x13
@@ -269,11 +223,8 @@ def fold(patches, bias, stride, padding, y):
         y: float32 [batch, new height, new width, channels], overwritten.
     """
     batch, height, width, kernel, _, channels = patches.shape
+    y[:] = bias
     for b in range(batch):
-        for row in range(y.shape[1]):
-            for column in range(y.shape[2]):
-                for c in range(channels):
-                    y[b, row, column, c] = bias[c]
         for i in range(height):
             for ki in range(kernel):
                 row = i * stride - padding + ki
@@ -284,22 +235,3 @@ def fold(patches, bias, stride, padding, y):
                             if 0 <= column < y.shape[2]:
                                 for c in range(channels):
                                     y[b, row, column, c] += patches[b, i, j, ki, kj, c]
-
-
-@_jit
-def unfold(gradient, stride, padding, patches):
-    """The reverse of :func:`fold`: each patch's share of the gradient, 0 outside the image."""
-    batch, height, width, kernel, _, channels = patches.shape
-    for b in range(batch):
-        for i in range(height):
-            for j in range(width):
-                for ki in range(kernel):
-                    row = i * stride - padding + ki
-                    for kj in range(kernel):
-                        column = j * stride - padding + kj
-                        if 0 <= row < gradient.shape[1] and 0 <= column < gradient.shape[2]:
-                            for c in range(channels):
-                                patches[b, i, j, ki, kj, c] = gradient[b, row, column, c]
-                        else:
-                            for c in range(channels):
-                                patches[b, i, j, ki, kj, c] = np.float32(0)

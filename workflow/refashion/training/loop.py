@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from refashion.training import checkpoint, outcome
-from refashion.training.evaluation import describe_outputs
 from refashion.training.graphs import as_graphs
 from refashion.training.job import Job, start
 
@@ -34,7 +33,7 @@ def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, 
     training, path = start(job), out / "checkpoint.safetensors"
     out.mkdir(parents=True, exist_ok=True)
     progress = checkpoint.resume(path, job.identity, training, log)
-    seconds_before = progress.seconds
+    started -= progress.seconds
     progress.take_snapshot(training)
     step = as_graphs(training, log) if job.device == "cuda" else training.step
     while not progress.ended:
@@ -50,11 +49,6 @@ def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, 
         log(progress.early_end)
     if progress.kept:
         training.model.load_state_dict(progress.kept)
-    model, split = training.model, training.splits["val"]
-    outputs, confusion = describe_outputs(model, split, job.spec.normalisation)
-    outputs |= progress.stacked_snapshots()
-    seconds = seconds_before + time.perf_counter() - started
-    metrics = outcome.make_metrics(job, training, progress, confusion, seconds)
-    outcome.write(out, metrics, progress.history, model, outputs)
+    metrics = outcome.write(out, job, training, progress, started)
     path.unlink(missing_ok=True)
     return metrics

@@ -1,19 +1,20 @@
 """Layer tables made into torch modules, with fast layers where plain ones are slow on a CPU.
 
 ``build(network, seed)`` gives the network that trains. ``build(network, seed, plain=True)`` gives
-the same network of stock torch operations, with the same parameter names and, for the same seed,
-the same initial weights and the same dropout masks: it is the reference that the fast one is
-tested against.
+the same of stock torch operations, with the same parameter names, initial weights and dropout
+masks: it is the reference that the fast one is tested against.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,76 +45,49 @@ class Masks:
 
 
 class Drop(NamedTuple):
-    """Which units are dropped: those whose bits (uint16) fall below the threshold.
+    """Which units are dropped: those whose bits (uint16, channels last) fall below the threshold.
 
-    Those kept are multiplied by ``scale``.
+    Those kept are multiplied by ``scale``. Without bits nothing is dropped.
     """
 
-    bits: np.ndarray
+    bits: np.ndarray | None
     threshold: np.uint16
     scale: np.float32
 
-    def of_shape(self, *shape: int) -> Drop:
-        """The same for an array of this shape."""
-        return self._replace(bits=self.bits.reshape(shape))
 
-
-NOTHING_DROPPED = None, np.uint16(0), np.float32(1)
+NOTHING_DROPPED = Drop(None, np.uint16(0), np.float32(1))
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """x in memory order (batch, height, width, channels); feature vectors as they are."""
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.contiguous()
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _memory(x: Tensor) -> np.ndarray:
-    """The memory of a tensor from :func:`_channels_last` as an array of that order."""
-    x = x.detach()
-    return (x.permute(0, 2, 3, 1) if x.dim() == 4 else x).numpy()
+    """An array in memory order, [batch, height, width, channels], of a channels-last tensor."""
+    return x.detach().permute(0, 2, 3, 1).numpy()
 
 
-def _flat(x: Tensor) -> np.ndarray:
-    return _memory(x).reshape(-1)
-
-
-class _ReluDropout(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, drop: Drop) -> Tensor:
-        x = _channels_last(x)
-        y = torch.empty_like(x)
-        kernels.relu_dropout(_flat(x), *drop, _flat(y))
-        ctx.save_for_backward(y)
-        ctx.scale = drop.scale
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (y,) = ctx.saved_tensors
-        gradient, dx = _channels_last(gradients[0]), torch.empty_like(y)
-        kernels.relu_dropout_backward(_flat(gradient), _flat(y), ctx.scale, _flat(dx))
-        return dx, None
+def _empty(*shape: int) -> Tensor:
+    return torch.empty(shape, memory_format=torch.channels_last)
 
 
 class _ReluDropoutPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, drop: Drop) -> Tensor:
-        x = _channels_last(x)
-        y = _empty_pooled(x.shape)
+        batch, channels, height, width = ctx.shape = x.shape
+        y = _empty(batch, channels, height // 2, width // 2)
         chosen = torch.empty_like(y, dtype=torch.uint8)
-        drop = drop.of_shape(*_memory(x).shape)
-        kernels.relu_dropout_pool(_memory(x), *drop, _memory(y), _memory(chosen))
+        kernels.relu_dropout_pool(_memory(_channels_last(x)), *drop, _memory(y), _memory(chosen))
         ctx.save_for_backward(chosen)
-        ctx.scale, ctx.shape = drop.scale, x.shape
+        ctx.scale = drop.scale
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (chosen,) = ctx.saved_tensors
-        gradient = _channels_last(gradients[0])
-        dx = torch.empty(ctx.shape, memory_format=torch.channels_last)
-        kernels.relu_dropout_pool_backward(
-            _memory(gradient), _memory(chosen), ctx.scale, _memory(dx)
-        )
+        gradient, dx = _channels_last(gradients[0]), _empty(*ctx.shape)
+        arrays = _memory(gradient), _memory(chosen), ctx.scale, _memory(dx)
+        kernels.relu_dropout_pool_backward(*arrays)
         return dx, None
 
 
@@ -121,10 +95,10 @@ class _ImageConvPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor, drop: Drop) -> Tensor:
         batch, height, width = images.shape
-        y = _empty_pooled((batch, len(weight), height - 2, width - 2))
+        y = _empty(batch, len(weight), height // 2 - 1, width // 2 - 1)
         chosen = torch.empty_like(y, dtype=torch.uint8)
-        drop = drop.of_shape(batch, height - 2, width - 2, len(weight))
-        arrays = images.numpy(), _taps(weight), bias.detach().numpy()
+        taps = np.ascontiguousarray(weight.detach().reshape(-1, 9).numpy().T)
+        arrays = images.numpy(), taps, bias.detach().numpy()
         kernels.image_conv_pool(*arrays, *drop, _memory(y), _memory(chosen))
         ctx.save_for_backward(chosen, images)
         ctx.scale = drop.scale
@@ -142,55 +116,27 @@ class _ImageConvPool(torch.autograd.Function):
         return None, weight, torch.from_numpy(bias), None
 
 
-class _Geometry(NamedTuple):
-    """Of a transposed convolution; ``size`` is its output's (height, width)."""
+class _Fold(torch.autograd.Function):
+    """Adds up patches [batch, height, width, kernel, kernel, channels] where they overlap."""
 
-    stride: int
-    padding: int
-    size: tuple[int, ...]
-
-
-class _ConvTranspose(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, geometry: _Geometry) -> Tensor:
-        batch, channels, height, width = x.shape
-        kernel = weight.shape[2]
-        pixels = _channels_last(x).permute(0, 2, 3, 1).reshape(-1, channels)
-        # [channels in, kernel * kernel * channels out]: a patch comes out channels last.
-        matrix = weight.permute(0, 2, 3, 1).reshape(channels, -1)
-        patches = (pixels @ matrix).view(batch, height, width, kernel, kernel, -1)
-        y = torch.empty((batch, len(bias), *geometry.size), memory_format=torch.channels_last)
+    def forward(ctx: Any, patches: Tensor, bias: Tensor, layer: table.ConvTranspose) -> Tensor:
+        batch, height, width, _, _, channels = ctx.shape = patches.shape
+        y = _empty(batch, *layer.output_shape((channels, height, width)))
         arrays = patches.numpy(), bias.detach().numpy()
-        kernels.fold(*arrays, geometry.stride, geometry.padding, _memory(y))
-        ctx.save_for_backward(pixels, matrix)
-        ctx.shapes, ctx.geometry = (x.shape, patches.shape), geometry
+        kernels.fold(*arrays, layer.stride, layer.padding, _memory(y))
+        ctx.layer = layer
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        pixels, matrix = ctx.saved_tensors
-        (batch, channels, height, width), shape = ctx.shapes
-        gradient = _channels_last(gradients[0])
-        patches = torch.empty(shape)
-        geometry = ctx.geometry
-        kernels.unfold(_memory(gradient), geometry.stride, geometry.padding, patches.numpy())
-        patches = patches.view(len(pixels), -1)
-        dx = (patches @ matrix.T).view(batch, height, width, channels).permute(0, 3, 1, 2)
-        dmatrix = (pixels.T @ patches).view(channels, *shape[3:])
-        dbias = gradient.sum((0, 2, 3))
-        return dx, dmatrix.permute(0, 3, 1, 2).contiguous(), dbias, None
-
-
-def _empty_pooled(shape: tuple[int, ...]) -> Tensor:
-    batch, channels, height, width = shape
-    return torch.empty(
-        (batch, channels, height // 2, width // 2), memory_format=torch.channels_last
-    )
-
-
-def _taps(weight: Tensor) -> np.ndarray:
-    """A [channels, 1, 3, 3] weight as the kernels take it: [9, channels]."""
-    return np.ascontiguousarray(weight.detach().reshape(len(weight), 9).numpy().T)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        (gradient,), layer = gradients, ctx.layer
+        _, height, width, *kernel, _ = ctx.shape
+        gradient, stride = _channels_last(gradient), layer.stride
+        padded = _memory(F.pad(gradient, (layer.padding,) * 4))
+        windows = sliding_window_view(padded, kernel, (1, 2))[:, ::stride, ::stride]
+        patches = np.ascontiguousarray(windows[:, :height, :width].transpose(0, 1, 2, 4, 5, 3))
+        return torch.from_numpy(patches), gradient.sum((0, 2, 3)), None
 
 
 class ReluDropout(nn.Module):
@@ -202,8 +148,7 @@ class ReluDropout(nn.Module):
 
     Args:
         p: dropout probability, 0 <= p < 1.
-        masks: the network's source of random bits.
-        layer: number of the layer in its network, for the masks.
+        masks, layer: the network's random bits, and which of its layers draws.
         pool: the max-pooling that follows, if any.
         plain: use stock torch operations (with the same masks).
     """
@@ -219,44 +164,41 @@ class ReluDropout(nn.Module):
     def extra_repr(self) -> str:
         return f"p={self.p}, pool={self.pool}"
 
-    def pools_evenly(self, size: tuple[int, ...]) -> bool:
+    @property
+    def dropping(self) -> bool:
+        """Whether any unit is dropped now."""
+        return self.training and bool(self.threshold)
+
+    def pools_evenly(self, *size: int) -> bool:
         """Whether 2 × 2 windows follow that cover a map of this (height, width)."""
         return self.pool is not None and self.pool.size == 2 and not any(n % 2 for n in size)
 
-    def drop(self, count: int) -> Drop:
-        """Which of ``count`` units this step drops."""
-        return Drop(self.masks.bits(self.layer, count), self.threshold, self.scale)
+    def drop(self, *shape: int) -> Drop:
+        """Which units of an array of this shape, channels last, this step drops."""
+        if not self.dropping:
+            return NOTHING_DROPPED
+        bits = self.masks.bits(self.layer, prod(shape)).reshape(shape)
+        return Drop(bits, self.threshold, self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        fast = _fast(x) and not self.plain
-        if not self.training or self.threshold == 0:
-            if fast and not torch.is_grad_enabled() and self.pools_evenly(x.shape[2:]):
-                x, y = _channels_last(x), _empty_pooled(x.shape)
-                kernels.relu_dropout_pool(_memory(x), *NOTHING_DROPPED, _memory(y), None)
-                return y
-            return self._pooled(F.relu(x))
-        if not _fast(x):
-            return self._pooled(F.dropout(F.relu(x), self.p))
-        drop = self.drop(x.numel())
-        if self.plain:
-            return self._pooled(F.relu(x) * self._kept(drop.bits, x) * float(self.scale))
-        if self.pools_evenly(x.shape[2:]):
-            return _ReluDropoutPool.apply(x, drop)
-        return self._pooled(_ReluDropout.apply(x, drop))
-
-    def _pooled(self, x: Tensor) -> Tensor:
+        if _fast(x) and not self.plain and self.pools_evenly(*x.shape[2:]):
+            batch, channels, height, width = x.shape
+            return _ReluDropoutPool.apply(x, self.drop(batch, height, width, channels))
+        y = F.relu(x)
+        if self.dropping:
+            y = y * self._mask(y) if _fast(x) else F.dropout(y, self.p)
         if self.pool is None:
-            return x
-        if x.device.type == "cuda":
-            return max_pool_deterministic(x, self.pool)
-        return F.max_pool2d(x, self.pool.size, ceil_mode=self.pool.ceil_mode)
+            return y
+        if y.is_cuda:
+            return max_pool_deterministic(y, self.pool)
+        return F.max_pool2d(y, self.pool.size, ceil_mode=self.pool.ceil_mode)
 
-    def _kept(self, bits: np.ndarray, x: Tensor) -> Tensor:
-        kept = torch.from_numpy((bits >= self.threshold).astype(np.float32))
-        if x.dim() == 2:
-            return kept.view_as(x)
-        batch, channels, height, width = x.shape
-        return kept.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    def _mask(self, x: Tensor) -> Tensor:
+        """What each unit is multiplied by: 0, or the scale."""
+        # Channels last, as bits are drawn in the order of memory.
+        x = x.movedim(1, -1)
+        kept = self.masks.bits(self.layer, x.numel()) >= self.threshold
+        return torch.from_numpy(kept * self.scale).view(x.shape).movedim(-1, 1)
 
 
 class ImageConv(nn.Sequential):
@@ -268,18 +210,12 @@ class ImageConv(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         conv, activation = cast("tuple[nn.Conv2d, ReluDropout]", tuple(self))
-        (weight, bias), padding = conv.parameters(), int(conv.padding[0])
-        height, width = size = tuple(n + 2 * padding - 2 for n in input.shape[2:])
-        if not _fast(input) or input.requires_grad or not activation.pools_evenly(size):
+        padding = int(conv.padding[0])
+        height, width = (n + 2 * padding - 2 for n in input.shape[2:])
+        if not _fast(input) or input.requires_grad or not activation.pools_evenly(height, width):
             return super().forward(input)
-        padded = F.pad(input[:, 0], (padding,) * 4)
-        if not torch.is_grad_enabled() and not self.training:
-            y = _empty_pooled((len(input), conv.out_channels, height, width))
-            arrays = padded.numpy(), _taps(weight), bias.detach().numpy()
-            kernels.image_conv_pool(*arrays, *NOTHING_DROPPED, _memory(y), None)
-            return y
-        drop = activation.drop(len(input) * conv.out_channels * height * width)
-        return _ImageConvPool.apply(padded, weight, bias, drop)
+        drop = activation.drop(len(input), height, width, conv.out_channels)
+        return _ImageConvPool.apply(F.pad(input[:, 0], (padding,) * 4), *conv.parameters(), drop)
 
 
 class ConvTranspose(nn.ConvTranspose2d):
@@ -289,13 +225,20 @@ class ConvTranspose(nn.ConvTranspose2d):
     16 × 14 × 14 to 1 × 28 × 28, one core).
     """
 
+    def __init__(self, features: int, row: table.ConvTranspose) -> None:
+        geometry = (row.kernel, row.stride, row.padding, row.output_padding)
+        super().__init__(features, row.channels, *geometry)
+        self.row = row
+
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         if output_size is not None or not _fast(input):
             return super().forward(input, output_size)
-        stride, padding = self.stride[0], int(self.padding[0])
-        extra = self.kernel_size[0] + self.output_padding[0] - 2 * padding
-        size = tuple((n - 1) * stride + extra for n in input.shape[2:])
-        return _ConvTranspose.apply(input, self.weight, self.bias, _Geometry(stride, padding, size))
+        batch, channels, height, width = input.shape
+        pixels = _channels_last(input).permute(0, 2, 3, 1).reshape(-1, channels)
+        # [channels in, kernel * kernel * channels out]: a patch comes out channels last.
+        matrix = self.weight.permute(0, 2, 3, 1).reshape(channels, -1)
+        patches = (pixels @ matrix).view(batch, height, width, *self.kernel_size, -1)
+        return _Fold.apply(patches, self.bias, self.row)
 
 
 def max_pool_deterministic(x: Tensor, pool: table.MaxPool) -> Tensor:
@@ -327,36 +270,22 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.head, self.masks, self.task = encoder, head, masks, task
-        self.encoder_frozen = False
-
-    def freeze_encoder(self) -> None:
-        """Leave the encoder's weights as they are; its dropout stays active in training."""
-        self.encoder.requires_grad_(False)
-        self.encoder_frozen = True
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.encoder_frozen):
-            code = self.encoder(x)
-        return self.head(code)
+        return self.head(self.encoder(x))
 
 
 def build(network: table.Network, seed: int, plain: bool = False) -> Model:
     """The torch model of a layer table, initialised by torch's defaults under ``seed``.
 
-    Args:
-        network: the encoder's and the head's layers.
-        seed: of the initial weights and of the dropout masks.
-        plain: stock torch operations only, the reference for tests.
-
-    Row i of the encoder's table is ``encoder.i``, so weights are named ``encoder.0.0.weight``.
+    The seed is that of the dropout masks too; ``plain`` takes stock torch operations only. Row i of
+    the encoder's table is ``encoder.i``, so weights are named ``encoder.0.0.weight``.
     """
     torch.manual_seed(seed)
-    masks = Masks(seed)
-    split = len(network.encoder)
+    masks, split = Masks(seed), len(network.encoder)
     modules = list(_modules(network, masks, plain))
-    encoder, head = nn.Sequential(*modules[:split]), nn.Sequential(*modules[split:])
-    model = Model(encoder, head, masks, network.task)
-    return model.to(memory_format=torch.channels_last)
+    parts = nn.Sequential(*modules[:split]), nn.Sequential(*modules[split:])
+    return Model(*parts, masks, network.task).to(memory_format=torch.channels_last)
 
 
 def _modules(network: table.Network, masks: Masks, plain: bool) -> Iterator[nn.Module]:
@@ -385,9 +314,10 @@ def _module(row: table.Layer, features: int, plain: bool) -> nn.Module:
         case table.Conv():
             return nn.Conv2d(features, row.channels, row.kernel, row.stride, row.padding)
         case table.ConvTranspose():
-            kind = nn.ConvTranspose2d if plain else ConvTranspose
+            if not plain:
+                return ConvTranspose(features, row)
             geometry = (row.kernel, row.stride, row.padding, row.output_padding)
-            return kind(features, row.channels, *geometry)
+            return nn.ConvTranspose2d(features, row.channels, *geometry)
         case table.Linear():
             return nn.Linear(features, row.features)
         case table.MaxPool():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,43 @@ from torch import Tensor
 
 from refashion.training.device import device_name
 from refashion.training.epoch import Training
+from refashion.training.evaluation import describe_outputs
 from refashion.training.job import Job
-from refashion.training.networks import Model
 from refashion.training.progress import Line, Progress, kept_epoch
 
 METRICS_SCHEMA = 2
 
 
-def make_metrics(
-    job: Job, training: Training, progress: Progress, confusion: Tensor | None, seconds: float
+def write(
+    out: Path, job: Job, training: Training, progress: Progress, started: float
 ) -> dict[str, Any]:
-    """All that metrics.json says: how the training ended, what it was, and how well it did."""
+    """Write the four files into ``out``, metrics.json last; returns what is in it.
+
+    ``training`` has the weights to keep; ``started`` is the clock when it would have begun, had it
+    not been interrupted.
+    """
+    model, history = training.model, progress.history
+    split = training.splits["val"]
+    outputs, confusion = describe_outputs(model, split, job.spec.normalisation)
+    save_file(outputs | progress.stacked_snapshots(), out / "outputs.safetensors")
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, out / "model.safetensors")
+    with (out / "history.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, history[0] if history else ["epoch", "seconds"])
+        writer.writeheader()
+        writer.writerows(history)
+    metrics = _metrics(job, training, progress, confusion) | {
+        "seconds": time.perf_counter() - started,
+        "device_name": device_name(job.device),
+    }
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics
+
+
+def _metrics(
+    job: Job, training: Training, progress: Progress, confusion: Tensor | None
+) -> dict[str, Any]:
+    """How the training ended, what it was, and how well it did."""
     diverged, history = progress.status == "diverged", progress.history
     return {
         "schema": METRICS_SCHEMA,
@@ -44,45 +71,21 @@ def make_metrics(
         "lowest": _line(history, kept_epoch(history, "best")),
         "best": _best(history),
         "confusion": None if diverged or confusion is None else confusion.tolist(),
-        "seconds": seconds,
-        "device_name": device_name(job.device),
     }
-
-
-def write(
-    out: Path,
-    metrics: dict[str, Any],
-    history: list[Line],
-    model: Model,
-    outputs: dict[str, Tensor],
-) -> None:
-    """Write the four files into ``out``, metrics.json last."""
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, out / "model.safetensors")
-    save_file(outputs, out / "outputs.safetensors")
-    with (out / "history.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["epoch", *_metric_names(history), "seconds"])
-        writer.writeheader()
-        writer.writerows(history)
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-
-
-def _metric_names(history: list[Line]) -> list[str]:
-    return [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
 
 
 def _line(history: list[Line], epoch: int) -> Line:
     """All metrics of an epoch, and which it is; empty if no epoch was completed."""
-    return {
-        name: history[epoch - 1][name] for name in ("epoch", *_metric_names(history)) if history
-    }
+    line = history[epoch - 1] if history else {}
+    return {name: value for name, value in line.items() if name != "seconds"}
 
 
 def _best(history: list[Line]) -> dict[str, dict[str, float]]:
     """For every metric its best value, lowest loss or highest accuracy, and the epoch of it."""
     best = {}
-    for name in _metric_names(history):
+    for name in _line(history, 1):
         choose = max if "accuracy" in name else min
         line = choose(history, key=lambda past: past[name])
         best[name] = {"value": line[name], "epoch": line["epoch"]}
+    best.pop("epoch", None)
     return best

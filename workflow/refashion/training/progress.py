@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import inf
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ from refashion.training.evaluation import example_indices, reconstruct
 if TYPE_CHECKING:
     from refashion.paper.spec import EarlyStopping, Spec
 
-# After an epoch: its number, every metric by name, and the seconds that it took.
+# After an epoch: its number, every metric by name, and last the seconds that it took.
 Line = dict[str, float]
 
 
@@ -52,8 +53,7 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        whole = self.epochs >= self.spec.epochs
-        return whole or self.stopped_early or self.status == "diverged"
+        return self.epochs >= self.spec.epochs or bool(self.early_end)
 
     @property
     def early_end(self) -> str:
@@ -95,11 +95,12 @@ class Progress:
         """The last epoch's losses, and the time that is left, in one line."""
         line, epochs = self.history[-1], self.spec.epochs
         left = self.seconds / self.epochs * (epochs - self.epochs)
+        clocks = [timedelta(seconds=round(seconds)) for seconds in (self.seconds, left)]
         accuracy = f"  accuracy {line['val_accuracy']:.2%}" if "val_accuracy" in line else ""
         return (
             f"epoch {line['epoch']:>{len(str(epochs))}}/{epochs}"
             f"  train {line['train_loss']:.4f}  validation {line['val_loss']:.4f}{accuracy}"
-            f"  {line['seconds']:.1f} s  elapsed {_clock(self.seconds)}  left {_clock(left)}"
+            f"  {line['seconds']:.1f} s  elapsed {clocks[0]}  left {clocks[1]}"
         )
 
 
@@ -109,10 +110,9 @@ def stagnates(history: list[Line], early_stopping: EarlyStopping | None) -> bool
         return False
     lowest, waited = inf, 0
     for line in history:
+        waited += 1
         if line["val_loss"] < lowest - early_stopping.min_delta:
             lowest, waited = line["val_loss"], 0
-        else:
-            waited += 1
     return waited >= early_stopping.patience
 
 
@@ -124,9 +124,3 @@ def kept_epoch(history: list[Line], keep: str | int) -> int:
         losses = [line["val_loss"] for line in history]
         return losses.index(min(losses)) + 1
     return len(history)
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"

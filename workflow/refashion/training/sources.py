@@ -8,7 +8,6 @@ compress the same data differently; so the tensor file is the same, byte for byt
 from __future__ import annotations
 
 import gzip
-import struct
 import subprocess
 import sys
 import tempfile
@@ -79,9 +78,7 @@ def fetch(
     Args:
         sources: names out of :data:`SOURCES`, in the order in which to try them.
         folder: where the source ``folder`` looks; None if the user named none.
-        out: safetensors file to write: train_images uint8 [60000, 28, 28], train_labels uint8
-            [60000], test_images uint8 [10000, 28, 28], test_labels uint8 [10000]. Beside it,
-            with the suffix .sha256, goes its checksum.
+        out: file to write, as by :func:`dataset.write`: 60,000 and 10,000 images.
         log: is called with a line for each source tried.
 
     Raises:
@@ -169,11 +166,13 @@ def _run(program: str, command: list[str], folder: Path) -> None:
 
 def _read_files(source: str, folder: Path) -> dict[str, bytes]:
     """The four payloads by tensor name, all of them and as published, or an error."""
-    payloads, missing, problems = {}, [], []
+    payloads: dict[str, bytes] = {}
+    missing: list[str] = []
+    problems: list[str] = []
     for tensor, expected in FILES.items():
         try:
             payloads[tensor] = _read_file(folder, expected)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             missing.append(f"{folder / expected.name}: neither this file nor its .gz is there")
         except UserError as error:
             problems.append(str(error))
@@ -186,7 +185,15 @@ def _read_files(source: str, folder: Path) -> dict[str, bytes]:
 
 
 def _read_file(folder: Path, expected: Payload) -> bytes:
-    path, content = _read_first(folder / expected.name, folder / f"{expected.name}.gz")
+    path = folder / expected.name
+    try:
+        if not path.exists():
+            path = folder / f"{expected.name}.gz"
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     wanted = f"expected sha256 {expected.sha256} of {expected.size} bytes once decompressed"
     try:
         # By content, not by name: browsers decompress a .gz on the way and keep its name.
@@ -200,19 +207,7 @@ def _read_file(folder: Path, expected: Payload) -> bytes:
     return payload
 
 
-def _read_first(*paths: Path) -> tuple[Path, bytes]:
-    for path in paths:
-        try:
-            return path, path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    raise FileNotFoundError
-
-
 def _parse_idx(payload: bytes) -> np.ndarray:
     """Values behind a header of two zeros, a type (uint8 here), and big-endian lengths."""
-    _zeros, _type, dimensions = struct.unpack_from(">HBB", payload)
-    shape = struct.unpack_from(f">{dimensions}I", payload, 4)
-    return np.frombuffer(payload, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    shape = np.frombuffer(payload, ">u4", count=payload[3], offset=4)
+    return np.frombuffer(payload, np.uint8, offset=4 + shape.nbytes).reshape(shape)

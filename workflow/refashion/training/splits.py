@@ -44,16 +44,13 @@ def make_splits(dataset: Dataset, shares: Shares, seed: int, device: str) -> dic
     )
     # Epochs count from 1: this key is that of no epoch's order.
     drawn = random_order(count, seed, 0) if train < count else np.arange(count)
-
-    def part(chosen: np.ndarray) -> Split:
-        chosen = np.sort(chosen)
-        return Split.of(dataset.train_images[chosen], dataset.train_labels[chosen], device)
-
+    chosen = {"train": drawn[:train], "val": drawn[train : train + validation]}
+    splits: dict[str, Split] = {}
+    for name, at in chosen.items():
+        at = np.sort(at)
+        splits[name] = Split.of(dataset.train_images[at], dataset.train_labels[at], device)
     test = Split.of(dataset.test_images, dataset.test_labels, device)
-    if not validation:
-        return {"train": part(drawn[:train]), "val": test}
-    held_out = part(drawn[train : train + validation])
-    return {"train": part(drawn[:train]), "val": held_out, "test": test}
+    return splits | {"test" if validation else "val": test}
 
 
 def random_order(count: int, seed: int, epoch: int) -> np.ndarray:

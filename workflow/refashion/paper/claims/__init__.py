@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
@@ -62,10 +62,3 @@ class Claim(Record):
         if needs >= len(self.test):
             said = f"{needs} of {len(self.test)} parts; allowed: fewer than there are"
             yield "needs", f"{said} (all of them are needed if it is left out)"
-
-
-def check_claims(claims: Mapping[int, Claim], sheet: Sheet) -> None:
-    """Every part's keys fit its form and metric, and its rows have what it asks for."""
-    for index, claim in claims.items():
-        for key, text in claim.misfits(sheet):
-            sheet.problems.add(f"claims[{index}].{key}", text)

@@ -18,7 +18,7 @@ from refashion.paper.claims.case import Case
 from refashion.paper.claims.measures import MEASURES, Measure, Over, Unit, measure_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import Curve, Moment
-from refashion.paper.problems import show, unknown
+from refashion.paper.problems import Misfits, show, unknown
 from refashion.paper.record import Distinct, Id, Many, OneOf, Record, allowed
 from refashion.paper.sheet import Sheet
 from refashion.paper.spec import Row
@@ -35,8 +35,6 @@ OneOrMore = T | Annotated[Distinct[T], Field(min_length=2)]
 Threshold = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Yes = Annotated[Literal[True], allowed("true")]
-# (key, what is wrong and what is allowed)
-Misfits = Iterator[tuple[str, str]]
 
 # The keys that name rows.
 ROWS = ("row", "rows", "among")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -13,24 +12,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from refashion.report.figures.shared import (
     FAINT,
-    HAIRLINE,
     INK,
     PALETTE,
     WIDTH,
+    Trained,
     add_notes,
-    completed_runs,
     leave_empty,
 )
 
 if TYPE_CHECKING:
     from refashion.paper.figures import Figure as Exhibit
-    from refashion.paper.papers import Paper
 
-DEFAULT_SERIES = ("train", "val")
 SERIES = {
     "running": "training, during the epoch",
     "train": "training",
@@ -50,54 +46,40 @@ OUTSIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
 FEW_EPOCHS = 5  # a line through so few points is hard to see without them
 
 
-def curves(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
+def curves(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
     """Series against epoch: mean over seeds, band from least to greatest.
 
     One row has a colour for each series; several have a colour for each row and a line style for
     each series.
     """
-    rows, series = figure.rows, figure.series
-    one_row, log = len(rows) == 1, figure.scale == "log"
+    series, one_row, log = figure.series, len(rows) == 1, figure.scale == "log"
     drawn = Figure(figsize=(WIDTH, 3.1), layout="constrained")
     axes = drawn.add_subplot()
     colors = _colors(len(series) if one_row else len(rows))
-    handles, notes, last_epoch = [], [], 0
+    notes = []
     for index, row in enumerate(rows):
-        runs, missing = completed_runs(paper, row, results_root, seeds)
-        notes += missing
-        if not runs:
-            continue
-        histories = [pd.DataFrame(run.history).set_index("epoch") for run in runs]
-        last_epoch = max(last_epoch, *(len(history) for history in histories))
-        for which, name in enumerate(series):
-            column = _column(name, figure.metric)
-            values = _factor(figure) * pd.concat([each[column] for each in histories], axis=1)
+        notes += row.notes
+        for which, name in enumerate(series if row.runs else ()):
+            values = _by_epoch(figure, name, row)
             if log and (values <= 0).any(axis=None):
                 values = values.where(values > 0)
-                notes.append(f"{row}, {SERIES[name]}: zero has no place on a logarithmic axis")
-            color = colors[which if one_row else index]
+                notes.append(f"{row.name}, {SERIES[name]}: zero has no place on a logarithmic axis")
             line = "-" if one_row or len(series) == 1 else LINES[name]
-            _draw_curve(axes, values, color, line)
-            if one_row:
-                handles.append(Line2D([], [], color=color, label=f"{row}, {SERIES[name]}"))
-        if not one_row:
-            handles.append(Line2D([], [], color=colors[index], label=row))
+            _draw_curve(axes, values, colors[which if one_row else index], line)
     add_notes(drawn, notes)
-    if not handles:
-        leave_empty(axes, rows)
+    if not axes.lines:
+        leave_empty(axes, *rows)
         return drawn
-    _scale_axes(axes, last_epoch, log)
-    axes.set_xlabel("Epoch")
-    axes.set_ylabel(_axis_label(figure, [] if one_row else series))
+    _scale_axes(axes, log)
+    axes.set(xlabel="Epoch", ylabel=_axis_label(figure, () if one_row else series))
+    named = [(color, row.name) for color, row in zip(colors, rows, strict=False) if row.runs]
     if one_row:
-        axes.legend(handles=handles)
-    else:
-        if len(series) > 1:
-            handles += [
-                Line2D([], [], color=INK, linestyle=LINES[name], label=SERIES[name])
-                for name in series
-            ]
-        axes.legend(handles=handles, **OUTSIDE)
+        named = [(colors[i], f"{rows[0].name}, {SERIES[name]}") for i, name in enumerate(series)]
+    handles = [Line2D([], [], color=color, label=label) for color, label in named]
+    if not one_row and len(series) > 1:
+        styles = [(LINES[name], SERIES[name]) for name in series]
+        handles += [Line2D([], [], color=INK, linestyle=ls, label=label) for ls, label in styles]
+    axes.legend(handles=handles, **({} if one_row else OUTSIDE))
     return drawn
 
 
@@ -106,6 +88,13 @@ def _colors(count: int) -> Sequence[Any]:
     if count <= len(PALETTE):
         return PALETTE
     return [*mpl.colormaps["viridis"](np.linspace(0, 0.9, count))]
+
+
+def _by_epoch(figure: Exhibit, series: str, row: Trained) -> pd.DataFrame:
+    """Epochs down, seeds across."""
+    histories = [pd.DataFrame(run.history).set_index("epoch") for run in row.runs]
+    column = _column(series, figure.metric)
+    return _factor(figure) * pd.concat([history[column] for history in histories], axis=1)
 
 
 def _draw_curve(axes: Axes, values: pd.DataFrame, color: str, line: Any) -> None:
@@ -126,71 +115,65 @@ def _draw_curve(axes: Axes, values: pd.DataFrame, color: str, line: Any) -> None
             axes.plot(seed.index, seed, linestyle=line, color=color, linewidth=0.6)
 
 
-def _scale_axes(axes: Axes, last_epoch: int, log: bool) -> None:
+def _scale_axes(axes: Axes, log: bool) -> None:
+    last_epoch = max(np.max(line.get_xdata()) for line in axes.lines)
     few = last_epoch <= FEW_EPOCHS
     axes.set_xlim(0.8 if few else 0, last_epoch + (0.2 if few else 0.008 * last_epoch))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
-    if log:
-        axes.set_yscale("log")
-        low, high = axes.get_ylim()
-        # Less than about a decade needs more than its 1, 2 and 5 as ticks.
-        axes.yaxis.set_major_locator(
-            LogLocator(subs=(1, 2, 5) if high > 15 * low else (1, 1.5, 2, 3, 4, 5, 6, 8))
-        )
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    else:
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
-    axes.grid(axis="y", color=HAIRLINE, linewidth=0.5)
+    axes.locator_params(axis="x", integer=True, nbins=8, steps=[1, 2, 5, 10])
+    axes.grid(axis="y")
     axes.set_axisbelow(True)
+    if not log:
+        axes.locator_params(axis="y", nbins=8)
+        return
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    # Less than about a decade needs more than its 1, 2 and 5 as ticks.
+    ticks = (1, 2, 5) if high > 15 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    axes.yaxis.set_major_locator(LogLocator(subs=ticks))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def bars(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
+def bars(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
     """A bar for each row and series, of the epoch whose weights were kept.
 
     Its length is the mean over seeds, with a line from the least to the greatest.
     """
-    rows, series = figure.rows, figure.series
-    thick = 0.7 / len(series)
-    drawn = Figure(figsize=(WIDTH, 0.6 + 0.34 * len(rows) * max(1, 0.6 * len(series))))
-    drawn.set_layout_engine("constrained")
+    series = figure.series
+    high = 0.6 + 0.34 * len(rows) * max(1, 0.6 * len(series))
+    drawn = Figure(figsize=(WIDTH, high), layout="constrained")
     axes = drawn.add_subplot()
-    notes = []
+    thick = 0.7 / len(series)
     for index, row in enumerate(rows):
-        runs, missing = completed_runs(paper, row, results_root, seeds)
-        notes += missing
-        for which, name in enumerate(series):
+        for which, name in enumerate(series if row.runs else ()):
             column = _column(name, figure.metric)
-            values = [_factor(figure) * run.metrics.kept[column] for run in runs]
-            if not values:
-                continue
-            mean, greatest = sum(values) / len(values), max(values)
+            values = [_factor(figure) * run.metrics.kept[column] for run in row.runs]
             place = index + (which - (len(series) - 1) / 2) * thick
-            axes.barh(place, mean, 0.9 * thick, color=PALETTE[which])
-            if len(values) > 1:
-                spread = [[mean - min(values)], [greatest - mean]]
-                axes.errorbar(mean, place, xerr=spread, color=INK, elinewidth=0.8, capsize=2)
-            axes.annotate(
-                f"{mean:#.4g}", (greatest, place), (5, 0), "data", "offset points", va="center"
-            )
-        if not runs:
+            _draw_bar(axes, place, 0.9 * thick, values, PALETTE[which])
+        if not row.runs:
             axes.text(0, index, "  no completed run", va="center", color=FAINT)
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.margins(x=0.13)
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
-    axes.grid(axis="x", color=HAIRLINE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(_axis_label(figure, series))
+    axes.locator_params(axis="x", nbins=8)
+    axes.grid(axis="x")
+    axes.set(ylim=(len(rows) - 0.5, -0.5), axisbelow=True, xlabel=_axis_label(figure, series))
     if len(series) > 1:
-        handles = [
-            Patch(color=PALETTE[which], label=SERIES[name]) for which, name in enumerate(series)
-        ]
-        axes.legend(handles=handles, **OUTSIDE)
-    add_notes(drawn, notes)
+        named = zip(PALETTE, (SERIES[name] for name in series), strict=False)
+        axes.legend(handles=[Patch(color=color, label=name) for color, name in named], **OUTSIDE)
+    add_notes(drawn, [note for row in rows for note in row.notes])
     return drawn
+
+
+def _draw_bar(axes: Axes, place: float, thick: float, values: Sequence[float], color: str) -> None:
+    mean, greatest = sum(values) / len(values), max(values)
+    axes.barh(place, mean, thick, color=color)
+    if len(values) > 1:
+        spread = [[mean - min(values)], [greatest - mean]]
+        axes.errorbar(mean, place, xerr=spread, color=INK, elinewidth=0.8, capsize=2)
+    text, at = f"{mean:#.4g}", (greatest, place)
+    axes.annotate(text, at, (5, 0), "data", "offset points", va="center")
 
 
 def _column(series: str, metric: str | None) -> str:

@@ -1,9 +1,8 @@
-"""Pictures: what autoencoders make of images, and what classifiers take them for."""
+"""Pictures of the first seed: what autoencoders make of images, and classifiers take them for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,17 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from refashion.paper.images import CLASS_NAMES
-from refashion.report.figures.shared import (
-    FAINT,
-    INK,
-    VERMILION,
-    WIDTH,
-    completed_runs,
-)
+from refashion.report.figures.shared import FAINT, INK, VERMILION, WIDTH, Trained
 
 if TYPE_CHECKING:
     from refashion.paper.figures import Figure as Exhibit
-    from refashion.paper.papers import Paper
 
 # Of the ten images: a plain shape, one full of gaps, a dark and heavy one.
 SNAPSHOT_CLASSES = ("T-shirt/top", "Sandal", "Ankle boot")
@@ -30,54 +22,50 @@ LARGEST = 0.75  # inches: an image of 28 pixels is no better for being larger
 HEAD = 0.22  # inches above the images, for the names of columns
 
 
-def reconstructions(
-    paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]
-) -> Figure:
-    """First image of each class, above what each network makes of it; the first seed."""
-    found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure.rows]
-    lines = [(name, outputs["outputs"] if outputs else None, note) for name, outputs, note in found]
+def reconstructions(_: Exhibit, rows: Sequence[Trained]) -> Figure:
+    """First image of each class, above what each network makes of it."""
+    found = [(row, _outputs(row)) for row in rows]
+    lines = [(row.name, outputs.get("outputs"), row.notes) for row, outputs in found]
     classes = np.arange(len(CLASS_NAMES))
-    complete = [outputs for _, outputs, _ in found if outputs]
-    if complete:
-        lines.insert(0, ("original", complete[0]["targets"], ""))
-        classes = complete[0]["labels"]
+    if complete := next((outputs for _, outputs in found if outputs), None):
+        lines.insert(0, ("original", complete["targets"], ()))
+        classes = complete["labels"]
 
     left = _width_of_labels([label for label, *_ in lines])
     side = (WIDTH - left) / len(classes)
     drawn, page = _page(HEAD + side * len(lines))
     for column, label in enumerate(classes):
         _head(page, CLASS_NAMES[label], left + column * side, side)
-    for index, (label, images, note) in enumerate(lines):
+    for index, (label, images, notes) in enumerate(lines):
         top = HEAD + index * side
         _label(page, label, left, top + side / 2)
         if images is None:
-            _say(page, note, (left + WIDTH) / 2, top + side / 2)
+            _say(page, notes, (left + WIDTH) / 2, top + side / 2)
             continue
         for column, image in enumerate(images):
             _show(page, image, left + column * side, top, side)
     return drawn
 
 
-def snapshots(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
-    """What each network makes of some images, untrained and after ever more epochs; first seed."""
-    found = [(name, *_first_seed(paper, name, results_root, seeds)) for name in figure.rows]
-    complete = [outputs for _, outputs, _ in found if outputs]
-    epochs = sorted({epoch for outputs in complete for epoch in _by_epoch(outputs)})
-    left, gap = _width_of_labels(figure.rows), 0.12
+def snapshots(_: Exhibit, rows: Sequence[Trained]) -> Figure:
+    """What each network makes of some images, untrained and after ever more epochs."""
+    found = [(row, _outputs(row)) for row in rows]
+    epochs = sorted({epoch for _, outputs in found for epoch in _by_epoch(outputs)})
+    left, gap = _width_of_labels([row.name for row in rows]), 0.12
     side = min((WIDTH - left - gap) / (len(epochs) + 1), LARGEST)
     column_of = {epoch: left + column * side for column, epoch in enumerate(epochs)}
     last = left + len(epochs) * side + gap
     height = len(SNAPSHOT_CLASSES) * side
-    drawn, page = _page(HEAD + (height + gap) * len(found) - gap)
+    drawn, page = _page(HEAD + (height + gap) * len(rows) - gap)
     for epoch, x in column_of.items():
         _head(page, f"epoch {epoch}" if epoch else "untrained", x, side)
-    if complete:
+    if any(outputs for _, outputs in found):
         _head(page, "original", last, side)
-    for index, (name, outputs, note) in enumerate(found):
+    for index, (row, outputs) in enumerate(found):
         top = HEAD + index * (height + gap)
-        _label(page, name, left, top + height / 2)
-        if outputs is None:
-            _say(page, note, (left + WIDTH) / 2, top + height / 2)
+        _label(page, row.name, left, top + height / 2)
+        if not outputs:
+            _say(page, row.notes, (left + WIDTH) / 2, top + height / 2)
             continue
         labels = [CLASS_NAMES[label] for label in outputs["labels"]]
         for which in [labels.index(shown) for shown in SNAPSHOT_CLASSES if shown in labels]:
@@ -94,8 +82,8 @@ def _by_epoch(outputs: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
     return {int(epoch): images for epoch, images in taken}
 
 
-def examples(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
-    """First images of each class with their true and their predicted class; the first seed.
+def examples(_: Exhibit, rows: Sequence[Trained]) -> Figure:
+    """First images of each class with their true and their predicted class.
 
     Five classes side by side, the images of a class one below the other. A wrong one is marked by
     a sign and a frame besides a colour.
@@ -103,14 +91,13 @@ def examples(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[
     across, side, gap, line = 5, 0.84, 0.1, 0.13
     cell, step = WIDTH / across, side + 2 * line + gap
     height = HEAD + 4 * step
-    drawn, page = _page(height * len(figure.rows))
-    for index, name in enumerate(figure.rows):
-        outputs, note = _first_seed(paper, name, results_root, seeds)
-        top = index * height
-        if outputs is None:
-            _say(page, note, WIDTH / 2, top + height / 2)
+    drawn, page = _page(height * len(rows))
+    for index, row in enumerate(rows):
+        outputs, top = _outputs(row), index * height
+        if not outputs:
+            _say(page, row.notes, WIDTH / 2, top + height / 2)
             continue
-        explained = f"{name}: below each image its true class, then the predicted one"
+        explained = f"{row.name}: below each image its true class, then the predicted one"
         page.text(0.05, top + 0.13, f"{explained} (✓ right, ✗ wrong)")
         seen = [0] * len(CLASS_NAMES)
         for image, true, predicted in zip(
@@ -130,21 +117,19 @@ def examples(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[
     return drawn
 
 
-def _first_seed(
-    paper: Paper, name: str, results_root: Path, seeds: Sequence[int]
-) -> tuple[dict[str, np.ndarray] | None, str]:
-    """What outputs.safetensors holds of a row's first seed; or None, and a note why not.
+KINDS = {"reconstructions": reconstructions, "snapshots": snapshots, "examples": examples}
+
+
+def _outputs(row: Trained) -> dict[str, np.ndarray]:
+    """What outputs.safetensors holds of a row's one run, or nothing if it was not completed.
 
     Its images are not in normalised units but shades, from 0 to 1 in the data.
     """
-    runs, notes = completed_runs(paper, name, results_root, seeds[:1])
-    if not runs:
-        return None, notes[0]
-    outputs = dict(runs[0].outputs)
-    normalisation = paper.row(name).spec.normalisation
+    outputs = {name: array for run in row.runs for name, array in run.outputs.items()}
+    normalisation = row.row.spec.normalisation
     for images in {"targets", "outputs", "snapshots"} & set(outputs):
         outputs[images] = outputs[images] * normalisation.std + normalisation.mean
-    return outputs, ""
+    return outputs
 
 
 def _page(height: float) -> tuple[Figure, Axes]:
@@ -170,9 +155,9 @@ def _head(page: Axes, text: str, left: float, side: float) -> None:
     page.text(left + side / 2, HEAD - 0.05, text, ha="center", size=6.5)
 
 
-def _say(page: Axes, note: str, x: float, y: float) -> None:
+def _say(page: Axes, notes: Sequence[str], x: float, y: float) -> None:
     """Why there are no images, where they would be."""
-    page.text(x, y, note, ha="center", va="center", color=FAINT)
+    page.text(x, y, "\n".join(notes), ha="center", va="center", color=FAINT)
 
 
 def _show(page: Axes, image: np.ndarray, left: float, top: float, side: float) -> None:
@@ -180,12 +165,6 @@ def _show(page: Axes, image: np.ndarray, left: float, top: float, side: float) -
     # Enlarged here, as viewers blur small images that they enlarge themselves.
     pixels = np.kron(np.nan_to_num(image), np.ones((4, 4)))
     margin = 0.03 * side
-    page.imshow(
-        pixels,
-        cmap="gray",
-        vmin=0,
-        vmax=1,
-        extent=(left + margin, left + side - margin, top + side - margin, top + margin),
-        aspect="auto",
-        interpolation="none",
-    )
+    at = (left + margin, left + side - margin, top + side - margin, top + margin)
+    style = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "none"}
+    page.imshow(pixels, extent=at, aspect="auto", **style)

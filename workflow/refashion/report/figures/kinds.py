@@ -7,22 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refashion.report.figures import charts, images, matrices
-from refashion.report.figures.shared import write
+from refashion.report.figures.shared import load_trained, write
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from refashion.paper.figures import Figure as Exhibit
     from refashion.paper.papers import Paper
 
-# Each makes a Figure from a paper, an entry of its figures, the folder of results and the seeds.
+# Each makes a Figure from an entry of a paper's figures and the trainings of its rows.
 KINDS = {
     "curves": charts.curves,
     "bars": charts.bars,
     "confusion": matrices.confusion,
     "confusion_difference": matrices.confusion_difference,
-    "reconstructions": images.reconstructions,
-    "snapshots": images.snapshots,
-    "examples": images.examples,
+    **images.KINDS,
 }
+
+
+def make(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]) -> Figure:
+    """One figure of ``paper``, from its rows' results; pictures are of the first seed alone.
+
+    ``results_root`` is ``results/<scale>``, with ``<paper>/<row>/seed-<n>/`` in it. A run that
+    diverged or is missing leaves a note in the figure.
+    """
+    shown = seeds[:1] if figure.kind in images.KINDS else seeds
+    rows = [load_trained(paper, name, results_root, shown) for name in figure.rows]
+    return KINDS[figure.kind](figure, rows)
 
 
 def draw(
@@ -34,15 +45,7 @@ def draw(
     out_pdf: Path,
     scale: str = "paper",
 ) -> None:
-    """Draw one figure of ``paper`` from its rows' results and write it as SVG and as PDF.
-
-    ``results_root`` is ``results/<scale>``, with ``<paper>/<row>/seed-<n>/`` in it. A run that
-    diverged or is missing leaves a note in the figure; at scale ``smoke`` the figure is marked as
-    no evidence.
-    """
-    write(
-        lambda: KINDS[figure.kind](paper, figure, Path(results_root), list(seeds)),
-        f"{paper.key}/{figure.id}",
-        scale,
-        (out_svg, out_pdf),
-    )
+    """Write a figure, see :func:`make` and :func:`write`, as SVG and as PDF."""
+    outs = (out_svg, out_pdf)
+    name = f"{paper.key}/{figure.id}"
+    write(lambda: make(paper, figure, results_root, seeds), name, scale, outs)

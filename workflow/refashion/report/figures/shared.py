@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from refashion.results.run import Run
 
 if TYPE_CHECKING:
     from refashion.paper.papers import Paper
+    from refashion.paper.spec import Row
+    from refashion.paper.tables import ConfusionMatrix
 
 SMOKE_MARK = "smoke run: no evidence"
 WIDTH = 6.3  # inches: the text width of a printed page
@@ -37,6 +40,8 @@ STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "grid.color": HAIRLINE,
+    "grid.linewidth": 0.5,
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": 7,
@@ -56,14 +61,25 @@ STYLE: Any = {
 }
 
 
-def completed_runs(
-    paper: Paper, name: str, results_root: Path, seeds: Sequence[int]
-) -> tuple[list[Run], list[str]]:
-    """A row's completed runs, and a note for every other seed.
+@dataclass(frozen=True)
+class Trained:
+    """A row of a figure: its completed runs, and a note for every other seed.
 
     ``name`` is the row's id or alias, whichever the figure has: notes call it as the figure does.
+    ``printed`` is the confusion matrix that the paper has of it, if any.
     """
+
+    name: str
+    row: Row
+    printed: ConfusionMatrix | None
+    runs: Sequence[Run]
+    notes: Sequence[str]
+
+
+def load_trained(paper: Paper, name: str, results_root: Path, seeds: Sequence[int]) -> Trained:
+    """What the trainings of a row left."""
     row = paper.row(name)
+    printed = [each for each in paper.confusion_matrices if paper.row(each.row) is row]
     runs, notes = [], []
     for seed in seeds:
         folder = run_folder(results_root, row, seed)
@@ -77,12 +93,12 @@ def completed_runs(
             notes.append(f"{name}, seed {seed}: diverged{at}, left out")
         else:
             runs.append(run)
-    return runs, notes
+    return Trained(name, row, next(iter(printed), None), runs, notes)
 
 
-def over_seeds(runs: Sequence[Any]) -> str:
-    """What a number that is taken over these runs is."""
-    return f"mean of {len(runs)} seeds" if len(runs) > 1 else "one seed"
+def over_seeds(runs: int) -> str:
+    """What a number that is taken over so many runs is."""
+    return f"mean of {runs} seeds" if runs > 1 else "one seed"
 
 
 def add_notes(drawn: Figure, notes: Sequence[str]) -> None:
@@ -93,9 +109,9 @@ def add_notes(drawn: Figure, notes: Sequence[str]) -> None:
         drawn.supxlabel("\n".join(notes), x=0.01, ha="left", color=FAINT, size=6.5)
 
 
-def leave_empty(axes: Axes, names: Sequence[str]) -> None:
+def leave_empty(axes: Axes, *rows: Trained) -> None:
     """Nothing in an axes but a line that says why."""
-    text = f"no completed run of {', '.join(names)}"
+    text = f"no completed run of {', '.join(row.name for row in rows)}"
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=FAINT)
     axes.axis("off")
 
@@ -103,14 +119,9 @@ def leave_empty(axes: Axes, names: Sequence[str]) -> None:
 def write(make: Callable[[], Figure], name: str, scale: str, outs: tuple[Path, Path]) -> None:
     """Write a figure as SVG and as PDF; at scale ``smoke`` it is marked as no evidence.
 
-    It is drawn on a Figure object of its own, and has neither a date nor random ids in it, so that
-    the same results give the same bytes.
-
-    Args:
-        make: draws it, in the style of all figures.
-        name: the ids in the SVG come from it: two figures inlined in one page must not share any.
-        scale: ``paper`` or ``smoke``.
-        outs: the SVG and the PDF.
+    ``make`` draws it, in the style of all figures, on a Figure object of its own. It has neither a
+    date nor random ids in it, so that the same results give the same bytes: ids in the SVG come
+    from ``name``, as two figures inlined in one page must not share any.
     """
     with mpl.rc_context({"svg.hashsalt": name}):
         mpl.rcParams.update(STYLE)
