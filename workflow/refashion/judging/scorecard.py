@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -22,8 +23,6 @@ from refashion.results.summary import load_summaries
 if TYPE_CHECKING:
     from refashion.paper.config import Margins
     from refashion.paper.papers import Paper
-
-V = TypeVar("V", bound=str)
 
 
 class _Graded(BaseModel):
@@ -119,21 +118,17 @@ class Counts:
         claims = [claim for graded in grades for claim in graded.claims]
         undecided = [claim for claim in claims if claim.verdict == ClaimVerdict.UNDECIDED]
         in_favour = [claim for claim in undecided if claim.holds_in == claim.seeds]
-        within = [number for number in numbers if number.within_margin]
+        counted = Counter[str](each.verdict for each in (*numbers, *claims))
+        within = Counter(number.verdict for number in numbers if number.within_margin)
         of_one_run = [sum(len(claim.seeds) == 1 for claim in of) for of in (undecided, in_favour)]
         return cls(
-            _count(numbers, NumberVerdict),
-            _count(within, (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)),
-            _count(claims, ClaimVerdict),
+            {verdict: counted[verdict] for verdict in NumberVerdict},
+            {v: within[v] for v in (NumberVerdict.REPRODUCED, NumberVerdict.SINGLE_RUN)},
+            {verdict: counted[verdict] for verdict in ClaimVerdict},
             len(in_favour),
             {"all": of_one_run[0], "hold": of_one_run[1]},
             sum(len(graded.findings) for graded in grades),
         )
-
-
-def _count(graded: Sequence[GradedNumber | GradedClaim], verdicts: Iterable[V]) -> dict[V, int]:
-    found: list[str] = [each.verdict for each in graded]
-    return {verdict: found.count(verdict) for verdict in verdicts}
 
 
 # ---- the card -----------------------------------------------------------------------------------
