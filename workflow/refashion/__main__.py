@@ -28,6 +28,11 @@ def _from(read: Callable[[str], Any], words: str) -> Parameter:
     return Parameter(converter=convert, accepts_keys=False, n_tokens=1, help=words)
 
 
+def _optional(words: str) -> Parameter:
+    """An option that may come without a word: as a list, which is empty then."""
+    return Parameter(consume_multiple=(0, 1), help=words)
+
+
 OfPaper = Annotated[Paper, _from(papers.load_paper, "the paper's YAML file")]
 OfConfig = Annotated[Config, _from(Config.model_validate_json, "config.yaml's, as JSON")]
 OfMargins = Annotated[Margins, _from(Margins.model_validate_json, "config.yaml's, as JSON")]
@@ -85,13 +90,13 @@ app = App(
 def fetch_dataset(
     *,
     sources: Annotated[list[str], Parameter(consume_multiple=True, help="in the order of trial")],
-    folder: Annotated[str, Parameter(help="where the source 'folder' looks")] = "",
+    folder: Annotated[list[str], _optional("where the source 'folder' looks")] = [],  # noqa: B006
     out: Path,
 ) -> None:
     """Fetch Fashion-MNIST, check it, write it as one tensor file."""
     from refashion.training.sources import fetch
 
-    fetch(sources, folder or None, out)
+    fetch(sources, next(iter(folder), "") or None, out)
 
 
 @app.command
@@ -117,10 +122,7 @@ def train(
     row: Row,
     seed: int,
     dataset: Path = DATASET,
-    encoder: Annotated[
-        list[Path],
-        Parameter(consume_multiple=(0, 1), help="the encoder.safetensors that the row reuses"),
-    ] = [],  # noqa: B006 (an option without a word is an empty list)
+    encoder: Annotated[list[Path], _optional("the encoder.safetensors that the row reuses")] = [],  # noqa: B006
     epochs: Annotated[int | None, Parameter(help="in place of the row's own number")] = None,
     gpus: Annotated[int, Parameter(help="0: on the CPU; 1: on a GPU")] = 0,
     out: Annotated[Path, Parameter(help="folder of the results")],
