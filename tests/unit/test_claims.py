@@ -19,10 +19,9 @@ from refashion.judging import claims
 from refashion.judging.claims import ClaimResult, ClaimVerdict, PartResult
 from refashion.judging.statistics import mean_interval
 from refashion.paper import papers
-from refashion.paper.claims.case import Case
 from refashion.paper.claims.forms import Form
 from refashion.paper.claims.measures import MEASURES
-from refashion.paper.claims.part import Measured, Part
+from refashion.paper.claims.part import Case, Measured, Part
 from refashion.paper.metric import CURVES
 from refashion.report.claims import count_verdicts, effect
 from refashion.results.run import Run, read_runs

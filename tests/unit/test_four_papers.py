@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 from refashion.paper import papers
-from refashion.paper.claims.case import Case
+from refashion.paper.claims.part import Case
 from refashion.paper.layers import Linear
 from refashion.paper.spec import EarlyStopping, Encoder, Normalisation, Split
 from refashion.results.run import Run

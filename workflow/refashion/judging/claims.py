@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from refashion.errors import NotTestedError
 from refashion.judging.statistics import Verdict, mean_interval
-from refashion.paper.claims.case import Case
 from refashion.paper.claims.measures import Unit  # noqa: TC001 - pydantic reads the results' types
+from refashion.paper.claims.part import Case
 from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
 from refashion.results.summary import statistics
@@ -39,8 +39,7 @@ from refashion.text import NONE, listed
 if TYPE_CHECKING:
     from refashion.judging import levels as images
     from refashion.paper.claims import Claim
-    from refashion.paper.claims.case import Levels
-    from refashion.paper.claims.part import Part
+    from refashion.paper.claims.part import Levels, Part
     from refashion.paper.papers import Paper
     from refashion.results.run import Run
 

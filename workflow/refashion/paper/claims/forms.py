@@ -15,9 +15,8 @@ from pydantic import Field
 
 from refashion.errors import NotTestedError
 from refashion.paper.claims import part
-from refashion.paper.claims.case import Case
 from refashion.paper.claims.measures import Measure, Unit, in_one, measure_of, recalls, within
-from refashion.paper.claims.part import Misfits, each_of
+from refashion.paper.claims.part import Case, Misfits, each_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import CURVES, Metric
 from refashion.paper.problems import show
