@@ -87,11 +87,7 @@ def _tabulate_papers(parts: Sequence[PaperPart]) -> Table:
     names = [Cell(part.paper.key, link=part.paper.key) for part in parts]
     figures = [str(len(part.figures)) for part in parts]
     groups = [
-        *alone(
-            Column("Paper", names, "code"),
-            fact("Rows trained"),
-            fact("Numbers compared"),
-        ),
+        *alone(Column("Paper", names, "code"), fact("Rows trained"), fact("Numbers compared")),
         *([Group(kinds, "Median difference")] if kinds else []),
         *alone(
             Column("Figures", figures, "number"),

@@ -44,8 +44,7 @@ class Claim(Record):
             yield "untestable", "stands beside test; allowed: one of the two"
         if self.test and self.needs is not None:
             yield from self._wrong_needs(self.needs)
-        given = [part.given() for part in self.test]
-        numbers = [(key, of.get(key)) for of in given for key in THRESHOLDS]
+        numbers = [(key, part.given().get(key)) for part in self.test for key in THRESHOLDS]
         chosen = [key for key, number in numbers if number and not isinstance(number, str)]
         if chosen and self.why is None:
             said = ", ".join(dict.fromkeys(chosen))
