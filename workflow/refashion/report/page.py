@@ -70,7 +70,7 @@ def build_context(
 
 def _tabulate_papers(parts: Sequence[PaperPart]) -> Table:
     """A line a paper; the kinds of number that any of them prints are columns."""
-    medians = [
+    medians: list[dict[tuple[str, str], str]] = [
         {each.kind: rounded(each.median, each.digits) for each in largest_differences(part.numbers)}
         for part in parts
     ]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from refashion.paper.claims.forms import Form
 from refashion.paper.claims.part import THRESHOLDS, Misfits, Part
-from refashion.paper.problems import show
+from refashion.paper.problems import show, under
 from refashion.paper.record import Many, Record, Text, allowed
 from refashion.paper.sheet import Sheet
 
@@ -50,8 +50,7 @@ class Claim(Record):
             said = ", ".join(dict.fromkeys(chosen))
             yield "why", f"is missing; needed here, beside a threshold: {said}"
         for position, part in enumerate(self.test):
-            for key, text in part.misfits(sheet):
-                yield f"test[{position}].{key}", text
+            yield from under(f"test[{position}]", part.misfits(sheet))
 
     def _wrong_needs(self, needs: int) -> Misfits:
         for position, part in enumerate(self.test):
