@@ -41,10 +41,8 @@ def build_context(
     """All that ``report.j2`` prints.
 
     ``papers`` may be all of the configuration's or one alone: then there is no table of papers.
-    ``results_root`` is ``results/<scale>``, with each row's ``summary.json`` and the figures;
-    ``run`` comes from :func:`refashion.results.provenance.describe_run`, ``statements`` about
-    several papers from :func:`refashion.paper.across.load`. A row without a summary is shown as
-    not run.
+    ``results_root`` is ``results/<scale>``, with each row's ``summary.json`` and the figures. A row
+    without a summary is shown as not run.
 
     Raises:
         UserError: a figure has not been drawn, or a paper not diagnosed.

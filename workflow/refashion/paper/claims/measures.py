@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from refashion.errors import NotTestedError
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import CURVES, Metric, Moment
-from refashion.paper.problems import show
+from refashion.paper.problems import Misfits, show
 from refashion.paper.spec import Row, Task
 from refashion.text import listed
 
@@ -81,7 +81,7 @@ class Measure(ABC):
     def words(self) -> str:
         """``validation loss after the last epoch``"""
 
-    def mistakes(self) -> Iterator[tuple[str, str]]:
+    def mistakes(self) -> Misfits:
         """(key, what is wrong and what is allowed) of what stands beside its name."""
         yield from ()
 
@@ -155,7 +155,7 @@ class OfHistory(Measure):
         changes = self.minus or self.since is not None
         return self.difference(value) if changes else super().amount(value)
 
-    def mistakes(self) -> Iterator[tuple[str, str]]:
+    def mistakes(self) -> Misfits:
         for key, moment in (("at", self.at), ("since", self.since)):
             if self.metric == "epoch" and moment == "best":
                 yield key, "best is not for epochs; allowed: final, kept, lowest"
@@ -205,7 +205,7 @@ class SnapshotLoss(Measure):
     def words(self) -> str:
         return f"mean error of the pictures kept {_moment(self.at)}"
 
-    def mistakes(self) -> Iterator[tuple[str, str]]:
+    def mistakes(self) -> Misfits:
         if not isinstance(self.at, int):
             allowed = "allowed for snapshot_loss: the number of an epoch"
             yield "at", f"{show(self.at)} is no epoch; {allowed}"

@@ -87,8 +87,8 @@ def _colors(count: int) -> Sequence[Any]:
 def _by_epoch(figure: Exhibit, series: str, row: shared.Trained) -> pd.DataFrame:
     """Epochs down, seeds across."""
     histories = [pd.DataFrame(run.history).set_index("epoch") for run in row.runs]
-    column = _column(series, figure.metric)
-    return _factor(figure) * pd.concat([history[column] for history in histories], axis=1)
+    column, factor = _column(figure, series)
+    return factor * pd.concat([history[column] for history in histories], axis=1)
 
 
 def _draw_curve(axes: Axes, values: pd.DataFrame, color: str, line: Any) -> None:
@@ -140,8 +140,8 @@ def bars(figure: Exhibit, rows: Sequence[shared.Trained]) -> Figure:
     thick = 0.7 / len(series)
     for index, row in enumerate(rows):
         for which, name in enumerate(series if row.runs else ()):
-            column = _column(name, figure.metric)
-            values = [_factor(figure) * run.metrics.kept[column] for run in row.runs]
+            column, factor = _column(figure, name)
+            values = [factor * run.metrics.kept[column] for run in row.runs]
             place = index + (which - (len(series) - 1) / 2) * thick
             _draw_bar(axes, place, 0.9 * thick, values, shared.PALETTE[which])
         if not row.runs:
@@ -170,13 +170,11 @@ def _draw_bar(axes: Axes, place: float, thick: float, values: Sequence[float], c
     axes.annotate(text, at, (5, 0), "data", "offset points", va="center")
 
 
-def _column(series: str, metric: str | None) -> str:
-    """The series' column in history.csv; what is measured while training has one mean alone."""
-    return f"{series}_{metric}" + ("" if series == "running" else "_batch_mean")
-
-
-def _factor(figure: Exhibit) -> float:
-    return 100.0 if figure.metric == "accuracy" else 1.0
+def _column(figure: Exhibit, series: str) -> tuple[str, float]:
+    """The series' column in history.csv, and what its numbers are multiplied by to be shown."""
+    # What is measured while training has one mean alone.
+    mean = "" if series == "running" else "_batch_mean"
+    return f"{series}_{figure.metric}{mean}", 100.0 if figure.metric == "accuracy" else 1.0
 
 
 def _axis_label(figure: Exhibit, series: Sequence[str]) -> str:
