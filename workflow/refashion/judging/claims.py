@@ -148,10 +148,8 @@ def load(paper: Paper, results_root: Path) -> dict[str, ClaimResult]:
     return {claim.id: claim for claim in found}
 
 
-def evaluate_claim(
-    claim: Claim, paper: Paper, runs: Runs, levels: Levels | None = None
-) -> ClaimResult:
-    """What the runs say about one claim of a paper; ``levels`` may lack if no part needs one."""
+def evaluate_claim(claim: Claim, paper: Paper, runs: Runs, levels: Levels) -> ClaimResult:
+    """What the runs say about one claim of a paper."""
     if not claim.test:
         note = claim.untestable or "No test of it is written."
         return ClaimResult(claim.id, ClaimVerdict.NOT_TESTED, note)
@@ -178,7 +176,7 @@ def evaluate_claim(
     )
 
 
-def _measure(part: Part, runs: Runs, levels: Levels | None) -> tuple[Effects, list[str]]:
+def _measure(part: Part, runs: Runs, levels: Levels) -> tuple[Effects, list[str]]:
     """A part's effects in the seeds that can test it, and why the others cannot."""
     effects: dict[int, dict[str, float]] = {}
     lacking: dict[str, list[int]] = {}

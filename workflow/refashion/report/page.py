@@ -18,7 +18,7 @@ from refashion.report.frame import frame
 from refashion.report.pictures import Picture, load_picture, show_figure
 from refashion.report.table import Cell, Column, Group, Panel, Table, alone
 from refashion.results.summary import Summary, load_summaries
-from refashion.text import NONE, capital, count, duration, listed, rounded, sentence, span, tally
+from refashion.text import NONE, capital, count, duration, listed, rounded, sentence, span
 
 if TYPE_CHECKING:
     from refashion.paper.across import Statement
@@ -162,12 +162,12 @@ class PaperPart:
     @property
     def numbers_counted(self) -> str:
         """``Of 46 published numbers: 30 reproduced, 6 close and 10 different.``, or nothing."""
-        words = {str(verdict): verdict.counted for verdict in NumberVerdict}
-        return tally([number.verdict for number in self.numbers], "published number", words)
+        return NumberVerdict.tally([number.verdict for number in self.numbers], "published number")
 
     @property
     def claims_counted(self) -> str:
-        return claims.count_verdicts([tested.result.verdict for tested in self.claims])
+        judged = [tested.result.verdict for tested in self.claims]
+        return verdicts.ClaimVerdict.tally(judged, "claim")
 
     @property
     def links(self) -> list[str]:

@@ -48,13 +48,10 @@ MOMENTS = ("at", "since", "minus")
 
 @dataclass(frozen=True)
 class Case:
-    """What a part is held against: one seed's runs, by row id.
-
-    ``levels`` may lack if no part needs one.
-    """
+    """What a part is held against: one seed's runs, by row id, and levels."""
 
     runs: Mapping[str, Run]
-    levels: Levels | None = None
+    levels: Levels
 
     def run(self, row: str) -> Run:
         """A completed run.
