@@ -7,6 +7,7 @@ import json
 import math
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -571,7 +572,7 @@ def write_results(
     """All that a report is made of; ``diverged`` maps (row id, seed) to an epoch."""
     from refashion.judging import numbers as evidence
     from refashion.judging.claims import evaluate
-    from refashion.report.figures import kinds, verdicts
+    from refashion.report.figures import kinds, shared, verdicts
 
     targets: dict[str, dict[str, float]] = {}
     for table in paper.tables:
@@ -599,27 +600,22 @@ def write_results(
     if numbers := evidence.published_numbers(paper, summaries, margins()):
         stem = results_root / "figures" / f"{paper.key}-verdicts"
         outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
-        verdicts.draw(paper.key, numbers, scale, *outs)
+        shared.write(partial(verdicts.strips, numbers), f"{paper.key}-verdicts", scale, *outs)
     for figure in paper.figures:
         stem = results_root / "figures" / paper.key / figure.id
-        kinds.draw(
-            paper,
-            figure,
-            results_root,
-            seeds,
-            stem.with_suffix(".svg"),
-            stem.with_suffix(".pdf"),
-            scale,
-        )
+        draw = partial(kinds.make, paper, figure, results_root, seeds)
+        outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
+        shared.write(draw, f"{paper.key}/{figure.id}", scale, *outs)
 
 
 def write_scorecard(papers: list, results_root: Path, config: Config, scale: str = "paper") -> Card:
     """The scorecard of papers whose results are there, with its picture."""
-    from refashion.report.figures import verdicts as picture
+    from refashion.report.figures import shared, verdicts
 
     grades = {p.key: grade_paper(p, results_root, config.margins) for p in papers}
     card = Card(scale, {key: OfPaper(config.seeds, grade) for key, grade in grades.items()})
     write_record(card.as_json(), results_root / "scorecard.json")
     stem = results_root / "figures" / "scorecard"
-    picture.draw_scorecard(card, stem.with_suffix(".svg"), stem.with_suffix(".pdf"))
+    outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
+    shared.write(partial(verdicts.bars, card), "scorecard", scale, *outs)
     return card

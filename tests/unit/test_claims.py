@@ -19,12 +19,11 @@ from refashion.judging import claims
 from refashion.judging.claims import ClaimResult, ClaimVerdict, PartResult
 from refashion.judging.statistics import mean_interval
 from refashion.paper import papers
-from refashion.paper.claims.case import Case
 from refashion.paper.claims.forms import Form
 from refashion.paper.claims.measures import MEASURES
-from refashion.paper.claims.part import Measured, Part
+from refashion.paper.claims.part import Case, Measured, Part
 from refashion.paper.metric import CURVES
-from refashion.report.claims import count_verdicts, effect
+from refashion.report.claims import effect
 from refashion.results.run import Run, read_runs
 
 ROOT = Path(__file__).parents[2]
@@ -673,7 +672,7 @@ def test_every_form_is_tried():
 def test_every_claim_is_tested_and_described(file):
     paper = papers.load_paper(file)
     for claim in paper.claims:
-        result = claims.evaluate_claim(claim, paper, {0: {}})
+        result = claims.evaluate_claim(claim, paper, {0: {}}, level)
         assert result.parts and result.verdict == "not tested"
         assert all(part.tested.endswith(".") and effect(part) == "–" for part in result.parts)
 
@@ -772,10 +771,10 @@ def test_an_effect_is_shown_with_its_interval_unit_and_name(changes, shown):
 
 
 def test_verdicts_are_counted_in_words():
-    assert count_verdicts([YES, NO, NO, OPEN, UNTESTED, UNTESTED]) == (
+    assert ClaimVerdict.tally([YES, NO, NO, OPEN, UNTESTED, UNTESTED], "claim") == (
         "Of 6 claims: 1 holds, 2 do not hold, 1 is undecided and 2 are not tested."
     )
-    assert count_verdicts([]) == ""
+    assert ClaimVerdict.tally([], "claim") == ""
 
 
 def test_runs_are_read_as_training_wrote_them(tmp_path):

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,8 @@ def results(tmp_path_factory):
 
 
 def draw(figure, results, out, seeds=SEEDS, scale="paper", paper=PAPER):
-    kinds.draw(paper, figure, results, seeds, out / "f.svg", out / "f.pdf", scale)
+    make, name = partial(kinds.make, paper, figure, results, seeds), f"{paper.key}/{figure.id}"
+    shared.write(make, name, scale, out / "f.svg", out / "f.pdf")
     return (out / "f.svg").read_bytes(), (out / "f.pdf").read_bytes()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 from refashion.paper import papers
-from refashion.paper.claims.case import Case
+from refashion.paper.claims.part import Case
 from refashion.paper.layers import Linear
 from refashion.paper.spec import EarlyStopping, Encoder, Normalisation, Split
 from refashion.results.run import Run
@@ -111,7 +111,7 @@ def test_what_palacio_says_of_the_matrices_holds_in_the_printed_ones(name):
             synthetic.known_metrics(matrix.row, kept=kept, confusion=counts.tolist())
         )
     for part in claim.parts(lambda name: paper.row(name).id):
-        assert min(part.tested(Case(runs)).values()) > 0
+        assert min(part.tested(Case(runs, {})).values()) > 0
 
 
 def test_palacios_classifiers_are_studied_without_the_relu_on_their_scores():

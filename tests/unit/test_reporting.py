@@ -308,7 +308,7 @@ def drawn(data, figure, summaries, seeds):
 
 
 def test_captions_say_which_images_and_epochs_are_drawn(smoke):
-    said = [figure.measured for paper in smoke[0]["papers"] for figure in paper.figures]
+    said = [measured for paper in smoke[0]["papers"] for _, measured, _ in paper.figures]
     assert said[1].startswith("Test images after the last epoch, mean over 3 seeds; ")
     assert said[-1] == (
         "Training images and test images, mean over 3 seeds; the band spans from the least to "

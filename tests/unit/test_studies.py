@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ from refashion.paper import studies as readings
 from refashion.paper.spec import Encoder
 from refashion.report import studies as document
 from refashion.report.figures import readings as drawn_readings
-from refashion.report.paper import say_varied
+from refashion.report.figures.shared import write
+from refashion.report.page import say_varied
 from refashion.report.render import render
 from refashion.results.files import write_record
 from refashion.results.provenance import Provenance
@@ -739,9 +741,10 @@ def rendered(paper, tmp_path) -> tuple[str, str]:
     for study in compared:
         stem = root / "figures" / paper.key / study.assumption
         outs = stem.with_suffix(".svg"), stem.with_suffix(".pdf")
-        drawn_readings.draw(paper.key, study, "paper", *outs)
+        draw = partial(drawn_readings.dots, study)
+        write(draw, f"{paper.key}/{study.assumption}", "paper", *outs)
         before = outs[0].read_bytes()
-        drawn_readings.draw(paper.key, study, "paper", *outs)
+        write(draw, f"{paper.key}/{study.assumption}", "paper", *outs)
         assert outs[0].read_bytes() == before
     context = document.build_context(config, [paper], root, synthetic.MADE)
     html, tex = root / "studies.html", root / "studies.tex"

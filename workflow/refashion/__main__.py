@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -226,10 +227,11 @@ def figure(
     to: Picture,
 ) -> None:
     """Draw one figure of a paper from its rows' results."""
-    from refashion.report.figures.kinds import draw
+    from refashion.report.figures import kinds, shared
 
     drawn = next(entry for entry in runs.paper.figures if entry.id == figure)
-    draw(runs.paper, drawn, runs.results, runs.seeds, to.out_svg, to.out_pdf, scale=scale)
+    draw = partial(kinds.make, runs.paper, drawn, runs.results, runs.seeds)
+    shared.write(draw, f"{runs.paper.key}/{figure}", scale, to.out_svg, to.out_pdf)
 
 
 @app.command
@@ -238,11 +240,13 @@ def draw_verdicts(
 ) -> None:
     """Draw a paper's published numbers beside the runs."""
     from refashion.judging.numbers import published_numbers
-    from refashion.report.figures.verdicts import draw
+    from refashion.report.figures import shared, verdicts
     from refashion.results.summary import load_summaries
 
     numbers = published_numbers(paper, load_summaries(paper, results), margins)
-    draw(paper.key, numbers, scale, to.out_svg, to.out_pdf)
+    shared.write(
+        partial(verdicts.strips, numbers), f"{paper.key}-verdicts", scale, to.out_svg, to.out_pdf
+    )
 
 
 @app.command
@@ -273,7 +277,7 @@ def scorecard(
     """Count how numbers, claims and findings came out."""
     from refashion.judging.scorecard import Card, OfPaper, grade_paper
     from refashion.paper.papers import load_paper
-    from refashion.report.figures.verdicts import draw_scorecard
+    from refashion.report.figures import shared, verdicts
     from refashion.report.scorecard import badge
 
     covered = map(load_paper, papers)
@@ -281,7 +285,7 @@ def scorecard(
     card = Card(scale, judged)
     write_record(card.as_json(), out, indent=2)
     out_badge.write_text(badge(card))
-    draw_scorecard(card, to.out_svg, to.out_pdf)
+    shared.write(partial(verdicts.bars, card), "scorecard", scale, to.out_svg, to.out_pdf)
 
 
 @app.command
@@ -306,9 +310,10 @@ def draw_study(
 ) -> None:
     """Draw one study's readings against the published numbers."""
     from refashion.judging.studies import load
-    from refashion.report.figures.readings import draw
+    from refashion.report.figures import readings, shared
 
-    draw(paper, load(compared)[assumption], scale, to.out_svg, to.out_pdf)
+    draw = partial(readings.dots, load(compared)[assumption])
+    shared.write(draw, f"{paper}/{assumption}", scale, to.out_svg, to.out_pdf)
 
 
 @app.command

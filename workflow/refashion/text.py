@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 NONE = "–"
@@ -27,22 +27,6 @@ def rounded(value: float | None, decimals: int, sign: bool = False) -> str:
 def count(items: int, noun: str) -> str:
     """``1 run``, ``3 runs``."""
     return f"{items:,} {noun}" + ("" if items == 1 else "s")
-
-
-def tally(verdicts: Sequence[str], noun: str, words: Mapping[str, str]) -> str:
-    """``Of 23 claims: 12 hold, 3 do not hold and 8 are undecided.``, or nothing.
-
-    ``words`` has for each verdict, in the order of telling, what one and what several do, with a
-    slash between where they differ: ``holds/hold``.
-    """
-    if not verdicts:
-        return ""
-    counts = [
-        f"{verdicts.count(verdict)} {said.split('/')[-1 if verdicts.count(verdict) > 1 else 0]}"
-        for verdict, said in words.items()
-        if verdict in verdicts
-    ]
-    return f"Of {count(len(verdicts), noun)}: {listed(counts)}."
 
 
 def span(numbers: Sequence[float], decimals: int = 0) -> str:

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from refashion.errors import NotTestedError
 from refashion.judging.statistics import Verdict, mean_interval
-from refashion.paper.claims.case import Case
 from refashion.paper.claims.measures import Unit  # noqa: TC001 - pydantic reads the results' types
+from refashion.paper.claims.part import Case
 from refashion.results.files import read_record
 from refashion.results.paths import evidence_file
 from refashion.results.summary import statistics
@@ -39,8 +39,7 @@ from refashion.text import NONE, listed
 if TYPE_CHECKING:
     from refashion.judging import levels as images
     from refashion.paper.claims import Claim
-    from refashion.paper.claims.case import Levels
-    from refashion.paper.claims.part import Part
+    from refashion.paper.claims.part import Levels, Part
     from refashion.paper.papers import Paper
     from refashion.results.run import Run
 
@@ -149,10 +148,8 @@ def load(paper: Paper, results_root: Path) -> dict[str, ClaimResult]:
     return {claim.id: claim for claim in found}
 
 
-def evaluate_claim(
-    claim: Claim, paper: Paper, runs: Runs, levels: Levels | None = None
-) -> ClaimResult:
-    """What the runs say about one claim of a paper; ``levels`` may lack if no part needs one."""
+def evaluate_claim(claim: Claim, paper: Paper, runs: Runs, levels: Levels) -> ClaimResult:
+    """What the runs say about one claim of a paper."""
     if not claim.test:
         note = claim.untestable or "No test of it is written."
         return ClaimResult(claim.id, ClaimVerdict.NOT_TESTED, note)
@@ -179,7 +176,7 @@ def evaluate_claim(
     )
 
 
-def _measure(part: Part, runs: Runs, levels: Levels | None) -> tuple[Effects, list[str]]:
+def _measure(part: Part, runs: Runs, levels: Levels) -> tuple[Effects, list[str]]:
     """A part's effects in the seeds that can test it, and why the others cannot."""
     effects: dict[int, dict[str, float]] = {}
     lacking: dict[str, list[int]] = {}

@@ -34,8 +34,6 @@ SETS: tuple[Images, ...] = ("train", "test")
 Range: TypeAlias = tuple[float | None, float | None]
 Pixels: TypeAlias = tuple[tuple[float, ...], ...]  # [28][28]
 Floats: TypeAlias = NDArray[np.float64]
-# By level of every image, and the floor of every pixel.
-Errors: TypeAlias = tuple[dict[str, Floats], Pixels | None]
 
 
 @dataclass(frozen=True)
@@ -164,22 +162,24 @@ def _protocol(dataset: Dataset, rows: Sequence[Row]) -> Protocol:
     """The protocol that these rows share."""
     row, batch_size = rows[0], rows[0].spec.batch_size
     low, high = row.network.output_range
-    errors: dict[Images, Errors] = {name: _errors(dataset, name, row) for name in SETS}
+    levels: dict[Images, dict[str, Level]] = {}
+    pixel_floor: dict[Images, Pixels | None] = {}
+    for name in SETS:
+        errors, pixel_floor[name] = _errors(dataset, name, row)
+        levels[name] = {level: _average(each, batch_size) for level, each in errors.items()}
     return Protocol(
         row.task,
         row.spec.normalisation,
         (None if isinf(low) else low, None if isinf(high) else high),
         batch_size,
         tuple(row.id for row in rows),
-        {
-            name: {level: _average(each, batch_size) for level, each in by_level.items()}
-            for name, (by_level, _) in errors.items()
-        },
-        {name: pixel_floor for name, (_, pixel_floor) in errors.items()},
+        levels,
+        pixel_floor,
     )
 
 
-def _errors(dataset: Dataset, name: Images, row: Row) -> Errors:
+def _errors(dataset: Dataset, name: Images, row: Row) -> tuple[dict[str, Floats], Pixels | None]:
+    """By level of every image, and the floor of every pixel."""
     fitted, of_fitted = _set(dataset, "train")
     images, labels = _set(dataset, name)
     if row.task == "classification":

@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
+from refashion.text import count, listed
+
 
 def prediction_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Where one new run lies with 95 % probability, by Student's t; None for fewer than two.
@@ -37,8 +39,8 @@ class Verdict(StrEnum):
     """What is said of something.
 
     ``sign`` stands beside the word, so that a verdict is seen at a glance by everybody: no colour
-    alone tells verdicts apart. ``counted`` is what so many of them are, or what one does and
-    several do.
+    alone tells verdicts apart. ``counted`` is what so many of them are or, with a slash between,
+    what one does and several do.
     """
 
     sign: str
@@ -49,3 +51,15 @@ class Verdict(StrEnum):
         verdict._value_ = word
         verdict.sign, verdict.counted = sign, counted
         return verdict
+
+    @classmethod
+    def tally(cls, verdicts: Sequence[str], noun: str) -> str:
+        """``Of 23 claims: 12 hold, 3 do not hold and 8 are undecided.``, or nothing."""
+        if not verdicts:
+            return ""
+        counts = [
+            f"{number} {verdict.counted.split('/')[-1 if number > 1 else 0]}"
+            for verdict in cls
+            if (number := verdicts.count(verdict))
+        ]
+        return f"Of {count(len(verdicts), noun)}: {listed(counts)}."

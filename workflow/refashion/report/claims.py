@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from refashion.judging.claims import ClaimVerdict
-from refashion.text import NONE, count, listed, rounded, tally
+from refashion.text import NONE, count, listed, rounded
 
 if TYPE_CHECKING:
     from refashion.judging.claims import ClaimResult, PartResult
@@ -68,11 +67,6 @@ def collapses(result: ClaimResult, summaries: Mapping[str, Summary]) -> list[str
         if row in named and (collapsed := summary.collapsed):
             together.setdefault(tuple(collapsed), []).append(row)
     return [f"{listed(rows)} collapsed (seed {listed(seeds)})." for seeds, rows in together.items()]
-
-
-def count_verdicts(verdicts: Sequence[str]) -> str:
-    """``Of 23 claims: 12 hold, 3 do not hold and 8 are undecided.``, or nothing."""
-    return tally(verdicts, "claim", {str(verdict): verdict.counted for verdict in ClaimVerdict})
 
 
 def effect(part: PartResult) -> str:

@@ -8,11 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
-from pylatexenc.latexencode import (
-    RULE_DICT,
-    UnicodeToLatexConversionRule,
-    UnicodeToLatexEncoder,
-)
+from pylatexenc.latexencode import RULE_DICT, UnicodeToLatexConversionRule, UnicodeToLatexEncoder
 
 _TICK = UnicodeToLatexConversionRule(RULE_DICT, {ord("✓"): r"\ensuremath{\checkmark}"})
 _ENCODER = UnicodeToLatexEncoder(

@@ -41,15 +41,6 @@ class Picture:
     height: float = 0.72
 
 
-@dataclass(frozen=True)
-class Redrawn:
-    """A figure of a paper, redrawn; ``measured`` says what was drawn."""
-
-    figure: Figure
-    measured: str
-    picture: Picture
-
-
 def load_picture(results_root: Path, name: str, alt: str, **size: float) -> Picture:
     """A picture from ``results/<scale>/figures``, without its suffix.
 
@@ -71,8 +62,8 @@ def show_figure(
     summaries: Mapping[str, Summary],
     results_root: Path,
     seeds: Sequence[int],
-) -> Redrawn:
-    """A figure of a paper; ``summaries`` maps row id to summary.
+) -> tuple[Figure, str, Picture]:
+    """A figure of a paper, and what was drawn of it; ``summaries`` maps row id to summary.
 
     Raises:
         UserError: it has not been drawn.
@@ -81,7 +72,7 @@ def show_figure(
     said = f"{figure.label}: {sentence(figure.caption)} {measured} Rows: {listed(figure.rows)}."
     width = 0.85 if figure.kind == "confusion" else 1.0
     picture = load_picture(results_root, f"{paper.key}/{figure.id}", said, width=width)
-    return Redrawn(figure, measured, picture)
+    return figure, measured, picture
 
 
 def what_is_drawn(

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from refashion.judging import numbers as judged
 from refashion.judging.excess import WHOSE, Excess, Whose, excess_over_floor
-from refashion.judging.numbers import (
-    Kind,
-    compare,
-    compare_confusion,
-    compare_table,
-    largest_differences,
-)
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.settings import setting, setting_label
 from refashion.report.table import Cell, Column, Group, Panel, Table, alone
@@ -25,7 +19,6 @@ from refashion.text import NONE, capital, count, listed, rounded, sentence
 
 if TYPE_CHECKING:
     from refashion.judging.levels import PaperLevels
-    from refashion.judging.numbers import ComparedLine, ComparedMatrix, Comparison, Number
     from refashion.paper.papers import Paper
     from refashion.paper.tables import ConfusionMatrix
     from refashion.paper.tables import Table as PaperTable
@@ -34,11 +27,11 @@ if TYPE_CHECKING:
 
 # What numbers of a kind are called, over a table of its kind, and over a column.
 KINDS = {
-    Kind("reconstruction", "loss"): ("Reconstruction errors (autoencoders)", "error"),
-    Kind("reconstruction", "epochs"): ("Numbers of epochs (autoencoders)", "epochs, autoencoders"),
-    Kind("classification", "loss"): ("Cross entropies (classifiers)", "cross entropy"),
-    Kind("classification", "percent"): ("Accuracies (classifiers), in percent", "accuracy, %"),
-    Kind("classification", "epochs"): ("Numbers of epochs (classifiers)", "epochs, classifiers"),
+    ("reconstruction", "loss"): ("Reconstruction errors (autoencoders)", "error"),
+    ("reconstruction", "epochs"): ("Numbers of epochs (autoencoders)", "epochs, autoencoders"),
+    ("classification", "loss"): ("Cross entropies (classifiers)", "cross entropy"),
+    ("classification", "percent"): ("Accuracies (classifiers), in percent", "accuracy, %"),
+    ("classification", "epochs"): ("Numbers of epochs (classifiers)", "epochs, classifiers"),
 }
 
 
@@ -57,7 +50,7 @@ def tabulate(paper: Paper, table: PaperTable, summaries: Mapping[str, Summary]) 
 
     Settings that all lines share are said once, above it.
     """
-    compared = compare_table(paper, table, summaries)
+    compared = judged.compare_table(paper, table, summaries)
     runs = [line.summary for line in compared]
     shared, settings = _settings(table, compared)
     published = {key for line in table.lines for key in line.published}
@@ -95,12 +88,12 @@ def tabulate_confusion(
     paper: Paper, matrix: ConfusionMatrix, summaries: Mapping[str, Summary]
 ) -> Table:
     """What follows from a published confusion matrix, laid out as by :func:`tabulate`."""
-    compared = compare_confusion(paper, matrix, summaries)
+    compared = judged.compare_confusion(paper, matrix, summaries)
     row, summary = compared.row, compared.summary
     names = ["All: accuracy", *CLASS_NAMES]
     runs = [summary] * len(names)
     # Beside the accuracy, which stands over the recalls, there is no precision.
-    nothing = compare(None, None, "percent", digits=0)
+    nothing = judged.compare(None, None, "percent", digits=0)
     metrics = [
         _metric("Recall, %", [compared.accuracy, *compared.recall], runs),
         _metric("Precision, %", [nothing, *compared.precision], runs),
@@ -147,7 +140,7 @@ def tabulate_excess(
     )
 
 
-def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table:
+def tabulate_verdicts(paper: Paper, numbers: Sequence[judged.Number]) -> Table:
     """All published numbers with their verdicts."""
     names = [with_unit(number.label, number.unit) for number in numbers]
     verdicts = [number.says for number in numbers]
@@ -168,10 +161,10 @@ def tabulate_verdicts(paper: Paper, numbers: Sequence[Number]) -> Table:
     return Table(f"{paper.key}-verdicts", [Panel([Group(columns)])], long=True)
 
 
-def tabulate_largest(paper: Paper, numbers: Sequence[Number]) -> list[Table]:
+def tabulate_largest(paper: Paper, numbers: Sequence[judged.Number]) -> list[Table]:
     """Where paper and runs are furthest apart, a table for each kind of number."""
     tables: list[Table] = []
-    for index, ranked in enumerate(largest_differences(numbers), start=1):
+    for index, ranked in enumerate(judged.largest_differences(numbers), start=1):
         places = [where(paper, number.table, number.place) for number in ranked.largest]
         columns = [
             Column("Row", [number.row for number in ranked.largest], "code", width=0.26),
@@ -194,7 +187,7 @@ def tabulate_largest(paper: Paper, numbers: Sequence[Number]) -> list[Table]:
 # ---- parts of a table ---------------------------------------------------------------------------
 
 
-def compared_columns(numbers: Sequence[Comparison]) -> list[Column]:
+def compared_columns(numbers: Sequence[judged.Comparison]) -> list[Column]:
     """What is published, what was measured, and how far apart they are."""
     return [
         Column("Published", [number.as_printed for number in numbers], "number"),
@@ -203,7 +196,9 @@ def compared_columns(numbers: Sequence[Comparison]) -> list[Column]:
     ]
 
 
-def _settings(table: PaperTable, compared: Sequence[ComparedLine]) -> tuple[str, Group | None]:
+def _settings(
+    table: PaperTable, compared: Sequence[judged.ComparedLine]
+) -> tuple[str, Group | None]:
     """The settings that all lines share, in words, and columns of the others, if there are any."""
     values = {key: [setting(line.row, key) for line in compared] for key in table.settings}
     shared = [key for key in values if len(compared) > 1 and len(set(values[key])) == 1]
@@ -216,7 +211,7 @@ def _settings(table: PaperTable, compared: Sequence[ComparedLine]) -> tuple[str,
 
 def _metric(
     label: str,
-    numbers: Sequence[Comparison],
+    numbers: Sequence[judged.Comparison],
     summaries: Sequence[Summary | None],
     published: bool = True,
 ) -> Group:
@@ -282,7 +277,7 @@ def _excess_panel(paper: Paper, lines: Sequence[Excess]) -> Panel:
 # ---- remarks ------------------------------------------------------------------------------------
 
 
-def _remarks(paper: Paper, table: PaperTable, line: ComparedLine) -> str:
+def _remarks(paper: Paper, table: PaperTable, line: judged.ComparedLine) -> str:
     """What a reader should know of a line of the table."""
     row, remarks = line.row, []
     if line.ours:
@@ -316,7 +311,7 @@ def _fate(summary: Summary | None) -> list[str]:
     return said
 
 
-def _most_different_cell(compared: ComparedMatrix) -> str:
+def _most_different_cell(compared: judged.ComparedMatrix) -> str:
     """The confusion whose count is furthest from the published one."""
     published, measured = compared.published, compared.measured
     assert measured is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -121,16 +121,15 @@ def load_runs(paper: Paper, results_root: Path, seeds: Sequence[int]) -> dict[st
     Raises:
         UserError: a run is missing, or not its row's.
     """
-    runs = {row.id: [_load_run(results_root, row, seed) for seed in seeds] for row in paper.rows}
-    return {row: [run for run in of_row if not run.diverged] for row, of_row in runs.items()}
-
-
-def _load_run(results_root: Path, row: Row, seed: int) -> Run:
-    folder = run_folder(results_root, row, seed)
-    run = Run.read(folder, row, seed, history=False)
-    if not (run.outputs or run.diverged):
-        raise UserError(f"{folder / OUTPUTS}: not there; {MISSING}")
-    return run
+    runs: dict[str, list[Run]] = {row.id: [] for row in paper.rows}
+    for row, seed in product(paper.rows, seeds):
+        folder = run_folder(results_root, row, seed)
+        run = Run.read(folder, row, seed, history=False)
+        if not (run.outputs or run.diverged):
+            raise UserError(f"{folder / OUTPUTS}: not there; {MISSING}")
+        if not run.diverged:
+            runs[row.id].append(run)
+    return runs
 
 
 def _losses(runs: Sequence[Run]) -> list[float]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from refashion.paper.claims.forms import Form
 from refashion.paper.claims.part import THRESHOLDS, Misfits, Part
-from refashion.paper.problems import show
+from refashion.paper.problems import show, under
 from refashion.paper.record import Many, Record, Text, allowed
 from refashion.paper.sheet import Sheet
 
@@ -44,15 +44,13 @@ class Claim(Record):
             yield "untestable", "stands beside test; allowed: one of the two"
         if self.test and self.needs is not None:
             yield from self._wrong_needs(self.needs)
-        given = [part.given() for part in self.test]
-        numbers = [(key, of.get(key)) for of in given for key in THRESHOLDS]
+        numbers = [(key, part.given().get(key)) for part in self.test for key in THRESHOLDS]
         chosen = [key for key, number in numbers if number and not isinstance(number, str)]
         if chosen and self.why is None:
             said = ", ".join(dict.fromkeys(chosen))
             yield "why", f"is missing; needed here, beside a threshold: {said}"
         for position, part in enumerate(self.test):
-            for key, text in part.misfits(sheet):
-                yield f"test[{position}].{key}", text
+            yield from under(f"test[{position}]", part.misfits(sheet))
 
     def _wrong_needs(self, needs: int) -> Misfits:
         for position, part in enumerate(self.test):

@@ -15,9 +15,8 @@ from pydantic import Field
 
 from refashion.errors import NotTestedError
 from refashion.paper.claims import part
-from refashion.paper.claims.case import Case
 from refashion.paper.claims.measures import Measure, Unit, in_one, measure_of, recalls, within
-from refashion.paper.claims.part import Misfits, each_of
+from refashion.paper.claims.part import Case, Misfits, each_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import CURVES, Metric
 from refashion.paper.problems import show
@@ -151,7 +150,6 @@ class _AgainstLevel(part.Measured, part.OfRows):
         """What a row is held against."""
         level = self.level
         if isinstance(level, str):
-            assert case.levels is not None  # who tests a part against a level knows levels
             level = case.levels(row, self.measure.metric, level)
         return self.factor * level
 

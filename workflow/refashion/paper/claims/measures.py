@@ -10,15 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import permutations
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from refashion.errors import NotTestedError
-from refashion.paper.claims.case import Run
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import CURVES, Metric, Moment
-from refashion.paper.problems import show
+from refashion.paper.problems import Misfits, show
 from refashion.paper.spec import Row, Task
 from refashion.text import listed
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # What an effect is counted in.
 Unit = Literal["loss", "share", "relative", "epochs", "output"]
@@ -30,6 +32,26 @@ MOMENTS = {
     "lowest": "the epoch of the lowest validation loss",
 }
 Over = Literal["mean", "median", "max"]
+
+
+class Run(Protocol):
+    """What is asked of a :class:`refashion.results.run.Run`, which is read where papers are not.
+
+    What it lacks raises ``NotTestedError``.
+    """
+
+    @property
+    def row(self) -> str: ...
+    @property
+    def diverged(self) -> bool: ...
+    @property
+    def epochs_saved(self) -> int: ...
+    @property
+    def history(self) -> Sequence[Mapping[str, float]]: ...
+    @property
+    def confusion(self) -> np.ndarray[Any, Any]: ...
+    def at(self, metric: str, moment: Moment) -> float: ...
+    def output(self, name: str) -> np.ndarray[Any, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +81,7 @@ class Measure(ABC):
     def words(self) -> str:
         """``validation loss after the last epoch``"""
 
-    def mistakes(self) -> Iterator[tuple[str, str]]:
+    def mistakes(self) -> Misfits:
         """(key, what is wrong and what is allowed) of what stands beside its name."""
         yield from ()
 
@@ -133,7 +155,7 @@ class OfHistory(Measure):
         changes = self.minus or self.since is not None
         return self.difference(value) if changes else super().amount(value)
 
-    def mistakes(self) -> Iterator[tuple[str, str]]:
+    def mistakes(self) -> Misfits:
         for key, moment in (("at", self.at), ("since", self.since)):
             if self.metric == "epoch" and moment == "best":
                 yield key, "best is not for epochs; allowed: final, kept, lowest"
@@ -183,7 +205,7 @@ class SnapshotLoss(Measure):
     def words(self) -> str:
         return f"mean error of the pictures kept {_moment(self.at)}"
 
-    def mistakes(self) -> Iterator[tuple[str, str]]:
+    def mistakes(self) -> Misfits:
         if not isinstance(self.at, int):
             allowed = "allowed for snapshot_loss: the number of an epoch"
             yield "at", f"{show(self.at)} is no epoch; {allowed}"

@@ -8,14 +8,14 @@ how much it holds there, in the unit of what is measured; above 0 it holds, belo
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field
 
-from refashion.paper.claims.case import Case
-from refashion.paper.claims.measures import MEASURES, Measure, Over, Unit, measure_of
+from refashion.errors import NotTestedError
+from refashion.paper.claims.measures import MEASURES, Measure, Over, Run, Unit, measure_of
 from refashion.paper.images import CLASS_NAMES
 from refashion.paper.metric import Curve, Moment
 from refashion.paper.problems import Misfits, show, unknown
@@ -35,6 +35,8 @@ OneOrMore = T | Annotated[Distinct[T], Field(min_length=2)]
 Threshold = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Yes = Annotated[Literal[True], allowed("true")]
+# (row id, metric, name of a level) to the error of a trivial output on the row's images.
+Levels = Callable[[str, str, str], float]
 
 # The keys that name rows.
 ROWS = ("row", "rows", "among")
@@ -42,6 +44,26 @@ ROWS = ("row", "rows", "among")
 THRESHOLDS = ("level", "factor", "margin", "by", "share", "count")
 # What a reading of the paper may measure otherwise, beside the metric.
 MOMENTS = ("at", "since", "minus")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a part is held against: one seed's runs, by row id, and levels."""
+
+    runs: Mapping[str, Run]
+    levels: Levels
+
+    def run(self, row: str) -> Run:
+        """A completed run.
+
+        Raises:
+            NotTestedError: there is none.
+        """
+        if row not in self.runs:
+            raise NotTestedError(f"{row} was not run")
+        if self.runs[row].diverged:
+            raise NotTestedError(f"{row} diverged")
+        return self.runs[row]
 
 
 class Part(Record):

@@ -14,15 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullLocator
 
-from refashion.report.figures.shared import (
-    FAINT,
-    INK,
-    PALETTE,
-    WIDTH,
-    Trained,
-    add_notes,
-    leave_empty,
-)
+from refashion.report.figures import shared
 
 if TYPE_CHECKING:
     from refashion.paper.figures import Figure as Exhibit
@@ -46,14 +38,14 @@ OUTSIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
 FEW_EPOCHS = 5  # a line through so few points is hard to see without them
 
 
-def curves(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
+def curves(figure: Exhibit, rows: Sequence[shared.Trained]) -> Figure:
     """Series against epoch: mean over seeds, band from least to greatest.
 
     One row has a colour for each series; several have a colour for each row and a line style for
     each series.
     """
     series, one_row, log = figure.series, len(rows) == 1, figure.scale == "log"
-    drawn = Figure(figsize=(WIDTH, 3.1), layout="constrained")
+    drawn = Figure(figsize=(shared.WIDTH, 3.1), layout="constrained")
     axes = drawn.add_subplot()
     colors = _colors(len(series) if one_row else len(rows))
     notes = []
@@ -66,9 +58,9 @@ def curves(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
                 notes.append(f"{row.name}, {SERIES[name]}: zero has no place on a logarithmic axis")
             line = "-" if one_row or len(series) == 1 else LINES[name]
             _draw_curve(axes, values, colors[which if one_row else index], line)
-    add_notes(drawn, notes)
+    shared.add_notes(drawn, notes)
     if not axes.lines:
-        leave_empty(axes, *rows)
+        shared.leave_empty(axes, *rows)
         return drawn
     _scale_axes(axes, log)
     axes.set(xlabel="Epoch", ylabel=_axis_label(figure, () if one_row else series))
@@ -78,23 +70,25 @@ def curves(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
     handles = [Line2D([], [], color=color, label=label) for color, label in named]
     if not one_row and len(series) > 1:
         styles = [(LINES[name], SERIES[name]) for name in series]
-        handles += [Line2D([], [], color=INK, linestyle=ls, label=label) for ls, label in styles]
+        handles += [
+            Line2D([], [], color=shared.INK, linestyle=ls, label=label) for ls, label in styles
+        ]
     axes.legend(handles=handles, **({} if one_row else OUTSIDE))
     return drawn
 
 
 def _colors(count: int) -> Sequence[Any]:
     """The palette; for more curves than it has colours as many shades of one scale."""
-    if count <= len(PALETTE):
-        return PALETTE
+    if count <= len(shared.PALETTE):
+        return shared.PALETTE
     return [*mpl.colormaps["viridis"](np.linspace(0, 0.9, count))]
 
 
-def _by_epoch(figure: Exhibit, series: str, row: Trained) -> pd.DataFrame:
+def _by_epoch(figure: Exhibit, series: str, row: shared.Trained) -> pd.DataFrame:
     """Epochs down, seeds across."""
     histories = [pd.DataFrame(run.history).set_index("epoch") for run in row.runs]
-    column = _column(series, figure.metric)
-    return _factor(figure) * pd.concat([history[column] for history in histories], axis=1)
+    column, factor = _column(figure, series)
+    return factor * pd.concat([history[column] for history in histories], axis=1)
 
 
 def _draw_curve(axes: Axes, values: pd.DataFrame, color: str, line: Any) -> None:
@@ -134,24 +128,24 @@ def _scale_axes(axes: Axes, log: bool) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def bars(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
+def bars(figure: Exhibit, rows: Sequence[shared.Trained]) -> Figure:
     """A bar for each row and series, of the epoch whose weights were kept.
 
     Its length is the mean over seeds, with a line from the least to the greatest.
     """
     series = figure.series
     high = 0.6 + 0.34 * len(rows) * max(1, 0.6 * len(series))
-    drawn = Figure(figsize=(WIDTH, high), layout="constrained")
+    drawn = Figure(figsize=(shared.WIDTH, high), layout="constrained")
     axes = drawn.add_subplot()
     thick = 0.7 / len(series)
     for index, row in enumerate(rows):
         for which, name in enumerate(series if row.runs else ()):
-            column = _column(name, figure.metric)
-            values = [_factor(figure) * run.metrics.kept[column] for run in row.runs]
+            column, factor = _column(figure, name)
+            values = [factor * run.metrics.kept[column] for run in row.runs]
             place = index + (which - (len(series) - 1) / 2) * thick
-            _draw_bar(axes, place, 0.9 * thick, values, PALETTE[which])
+            _draw_bar(axes, place, 0.9 * thick, values, shared.PALETTE[which])
         if not row.runs:
-            axes.text(0, index, "  no completed run", va="center", color=FAINT)
+            axes.text(0, index, "  no completed run", va="center", color=shared.FAINT)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.13)
@@ -160,9 +154,9 @@ def bars(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
     axes.grid(axis="x")
     axes.set(ylim=(len(rows) - 0.5, -0.5), axisbelow=True, xlabel=_axis_label(figure, series))
     if len(series) > 1:
-        named = zip(PALETTE, (SERIES[name] for name in series), strict=False)
+        named = zip(shared.PALETTE, (SERIES[name] for name in series), strict=False)
         axes.legend(handles=[Patch(color=color, label=name) for color, name in named], **OUTSIDE)
-    add_notes(drawn, [note for row in rows for note in row.notes])
+    shared.add_notes(drawn, [note for row in rows for note in row.notes])
     return drawn
 
 
@@ -171,18 +165,16 @@ def _draw_bar(axes: Axes, place: float, thick: float, values: Sequence[float], c
     axes.barh(place, mean, thick, color=color)
     if len(values) > 1:
         spread = [[mean - min(values)], [greatest - mean]]
-        axes.errorbar(mean, place, xerr=spread, color=INK, elinewidth=0.8, capsize=2)
+        axes.errorbar(mean, place, xerr=spread, color=shared.INK, elinewidth=0.8, capsize=2)
     text, at = f"{mean:#.4g}", (greatest, place)
     axes.annotate(text, at, (5, 0), "data", "offset points", va="center")
 
 
-def _column(series: str, metric: str | None) -> str:
-    """The series' column in history.csv; what is measured while training has one mean alone."""
-    return f"{series}_{metric}" + ("" if series == "running" else "_batch_mean")
-
-
-def _factor(figure: Exhibit) -> float:
-    return 100.0 if figure.metric == "accuracy" else 1.0
+def _column(figure: Exhibit, series: str) -> tuple[str, float]:
+    """The series' column in history.csv, and what its numbers are multiplied by to be shown."""
+    # What is measured while training has one mean alone.
+    mean = "" if series == "running" else "_batch_mean"
+    return f"{series}_{figure.metric}{mean}", 100.0 if figure.metric == "accuracy" else 1.0
 
 
 def _axis_label(figure: Exhibit, series: Sequence[str]) -> str:

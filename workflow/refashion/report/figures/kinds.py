@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refashion.report.figures import charts, images, matrices
-from refashion.report.figures.shared import load_trained, write
+from refashion.report.figures.shared import load_trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,18 +34,3 @@ def make(paper: Paper, figure: Exhibit, results_root: Path, seeds: Sequence[int]
     shown = seeds[:1] if figure.kind in images.KINDS else seeds
     rows = [load_trained(paper, name, results_root, shown) for name in figure.rows]
     return KINDS[figure.kind](figure, rows)
-
-
-def draw(
-    paper: Paper,
-    figure: Exhibit,
-    results_root: Path,
-    seeds: Sequence[int],
-    out_svg: Path,
-    out_pdf: Path,
-    scale: str = "paper",
-) -> None:
-    """Write a figure, see :func:`make` and :func:`write`, as SVG and as PDF."""
-    outs = (out_svg, out_pdf)
-    name = f"{paper.key}/{figure.id}"
-    write(lambda: make(paper, figure, results_root, seeds), name, scale, outs)

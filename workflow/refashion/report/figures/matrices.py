@@ -11,16 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from refashion.paper.images import CLASS_NAMES
-from refashion.report.figures.shared import (
-    BLUE,
-    INK,
-    VERMILION,
-    WIDTH,
-    Trained,
-    add_notes,
-    leave_empty,
-    over_seeds,
-)
+from refashion.report.figures import shared
 
 if TYPE_CHECKING:
     from refashion.paper.figures import Figure as Exhibit
@@ -36,12 +27,12 @@ DIAGONAL = np.eye(len(CLASS_NAMES), dtype=bool)
 CENTRES = np.arange(len(CLASS_NAMES)) + 0.5
 
 
-def confusion(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
+def confusion(figure: Exhibit, rows: Sequence[shared.Trained]) -> Figure:
     """Counts, or shares of each true class in percent: mean over seeds, one colour scale."""
     across = min(len(rows), 2)
     down = -(-len(rows) // across)
     side, size, name_size, end = (4.9, 7.5, 7, " ") if across == 1 else (3.8, 6, 6.5, "\n")
-    drawn = Figure(figsize=(WIDTH, side * down), layout="constrained")
+    drawn = Figure(figsize=(shared.WIDTH, side * down), layout="constrained")
     panels = drawn.subplots(down, across, squeeze=False)
     for axes in panels.flat[len(rows) :]:
         axes.axis("off")
@@ -50,26 +41,26 @@ def confusion(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
     ceiling = _largest_error(means.values())
     for axes, row in zip(panels.flat, rows, strict=False):
         if not row.runs:
-            leave_empty(axes, row)
+            shared.leave_empty(axes, row)
             continue
         _draw_matrix(axes, means[row.name], form, ceiling, size)
         of = "validation" if row.row.spec.split.validation else "test"
-        axes.set_title(f"{row.name}:{end}{of} images, {over_seeds(len(row.runs))}")
+        axes.set_title(f"{row.name}:{end}{of} images, {shared.over_seeds(len(row.runs))}")
         _name_classes(axes, left=axes in panels[:, 0], size=name_size)
         if figure.normalised:
             axes.set_xlabel("Predicted, % of the true class")
-    add_notes(drawn, [note for row in rows for note in row.notes])
+    shared.add_notes(drawn, [note for row in rows for note in row.notes])
     return drawn
 
 
-def confusion_difference(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
+def confusion_difference(figure: Exhibit, rows: Sequence[shared.Trained]) -> Figure:
     """Published counts, measured ones, the second less the first; and what is recognised of each.
 
     Measured counts are for as many images of each class as the paper has. Four panels a row. The
     last has the share of each class that is recognised: of the measured counts the mean over seeds,
     with a line from the least to the greatest.
     """
-    drawn = Figure(figsize=(WIDTH, 6.3 * len(rows)), layout="constrained")
+    drawn = Figure(figsize=(shared.WIDTH, 6.3 * len(rows)), layout="constrained")
     panels = drawn.subplots(2 * len(rows), 2, squeeze=False).reshape(-1, 4)
     for (left, right, below, beside), row in zip(panels, rows, strict=True):
         assert row.printed  # the figure's check asks for it
@@ -84,25 +75,25 @@ def confusion_difference(figure: Exhibit, rows: Sequence[Trained]) -> Figure:
         left.set_title(f"{row.name}: published, {row.printed.label}")
         if not row.runs:
             for axes in (right, below, beside):
-                leave_empty(axes, row)
+                shared.leave_empty(axes, row)
             continue
         _draw_matrix(right, measured, "%d", ceiling)
         _name_classes(right, left=False)
-        right.set_title(f"{row.name}: measured, {over_seeds(len(row.runs))}")
+        right.set_title(f"{row.name}: measured, {shared.over_seeds(len(row.runs))}")
         _draw_matrix(below, measured - published, "%+d")
         _name_classes(below)
         below.set_title(f"{row.name}: measured minus published")
         _draw_recognised(beside, published, _counts(row))
-    add_notes(drawn, [note for row in rows for note in row.notes])
+    shared.add_notes(drawn, [note for row in rows for note in row.notes])
     return drawn
 
 
-def _counts(row: Trained) -> np.ndarray:
+def _counts(row: shared.Trained) -> np.ndarray:
     """int64 [runs, 10, 10]."""
     return np.array([run.confusion for run in row.runs], int)
 
 
-def _percent(row: Trained) -> np.ndarray:
+def _percent(row: shared.Trained) -> np.ndarray:
     """float [runs, 10, 10], of each true class."""
     return 100 * _shares(_counts(row))
 
@@ -147,7 +138,7 @@ def _draw_matrix(
             ha="center",
             va="center",
             size=size,
-            color="white" if dark[true, predicted] else "#bdbdbd" if text == "0" else INK,
+            color="white" if dark[true, predicted] else "#bdbdbd" if text == "0" else shared.INK,
             weight="bold" if true == predicted else "normal",
         )
     axes.spines[:].set_visible(False)
@@ -167,9 +158,11 @@ def _draw_recognised(axes: Axes, published: np.ndarray, counts: np.ndarray) -> N
     """Per class the share that is recognised, level with the matrix to the left."""
     shares = 100 * np.diagonal(_shares(counts), axis1=1, axis2=2)
     printed = 100 * np.diagonal(_shares(published))
-    axes.hlines(CENTRES, shares.min(0), shares.max(0), color=VERMILION, linewidth=3, alpha=0.4)
-    axes.plot(shares.mean(0), CENTRES, "o", color=VERMILION, markersize=4, label="measured")
-    ring = {"color": BLUE, "markersize": 4, "markerfacecolor": "none"}
+    axes.hlines(
+        CENTRES, shares.min(0), shares.max(0), color=shared.VERMILION, linewidth=3, alpha=0.4
+    )
+    axes.plot(shares.mean(0), CENTRES, "o", color=shared.VERMILION, markersize=4, label="measured")
+    ring = {"color": shared.BLUE, "markersize": 4, "markerfacecolor": "none"}
     axes.plot(printed, CENTRES, "D", label="published", **ring)
     axes.set_ylim(len(CENTRES), 0)
     axes.set_yticks(CENTRES, [""] * len(CENTRES))

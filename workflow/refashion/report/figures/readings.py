@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from refashion.report.figures.shared import FAINT, HAIRLINE, INK, PALETTE, WIDTH, write
+from refashion.report.figures.shared import FAINT, HAIRLINE, INK, PALETTE, WIDTH
 from refashion.results.summary import grouped
 
 if TYPE_CHECKING:
@@ -28,11 +27,6 @@ LABELS = {
 MARKERS = "os^Dvph"
 STEP = 0.1  # inches from a reading to the next, if a page has room for it
 PAGE = 7.5
-
-
-def draw(paper: str, study: StudyResult, scale: str, out_svg: Path, out_pdf: Path) -> None:
-    """Draw a study as SVG and as PDF."""
-    write(lambda: dots(study), f"{paper}/{study.assumption}", scale, (out_svg, out_pdf))
 
 
 def dots(study: StudyResult) -> Figure:

@@ -116,7 +116,7 @@ def leave_empty(axes: Axes, *rows: Trained) -> None:
     axes.axis("off")
 
 
-def write(make: Callable[[], Figure], name: str, scale: str, outs: tuple[Path, Path]) -> None:
+def write(make: Callable[[], Figure], name: str, scale: str, out_svg: Path, out_pdf: Path) -> None:
     """Write a figure as SVG and as PDF; at scale ``smoke`` it is marked as no evidence.
 
     ``make`` draws it, in the style of all figures, on a Figure object of its own. It has neither a
@@ -128,7 +128,7 @@ def write(make: Callable[[], Figure], name: str, scale: str, outs: tuple[Path, P
         drawn = make()
         if scale == "smoke":
             _mark_as_smoke(drawn)
-        for out, date in zip(map(Path, outs), ("Date", "CreationDate"), strict=True):
+        for out, date in ((out_svg, "Date"), (out_pdf, "CreationDate")):
             out.parent.mkdir(parents=True, exist_ok=True)
             drawn.savefig(out, metadata={date: None, "Creator": "refashion"})
 

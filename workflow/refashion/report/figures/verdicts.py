@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from refashion.judging.numbers import NumberVerdict
-from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH, write
+from refashion.report.figures.shared import FAINT, HAIRLINE, INK, WIDTH
 
 if TYPE_CHECKING:
     from refashion.judging.numbers import Number
@@ -45,11 +44,6 @@ def _named(verdicts: Iterable[str]) -> dict[str, Any]:
 
 
 # ---- a number a line ----------------------------------------------------------------------------
-
-
-def draw(paper: str, numbers: Sequence[Number], scale: str, out_svg: Path, out_pdf: Path) -> None:
-    """Draw a paper's ``numbers``, from :func:`refashion.judging.numbers.published_numbers`."""
-    write(lambda: strips(numbers), f"{paper}-verdicts", scale, (out_svg, out_pdf))
 
 
 def strips(numbers: Sequence[Number]) -> Figure:
@@ -111,11 +105,6 @@ def _draw(axes: Axes, place: int, number: Number) -> float:
 
 
 # ---- the scorecard ------------------------------------------------------------------------------
-
-
-def draw_scorecard(card: Card, out_svg: Path, out_pdf: Path) -> None:
-    """Draw how many verdicts there are of each kind."""
-    write(lambda: bars(card), "scorecard", card.scale, (out_svg, out_pdf))
 
 
 def bars(card: Card) -> Figure:
