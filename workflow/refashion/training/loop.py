@@ -13,9 +13,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from refashion.training import checkpoint, outcome
+from refashion.training import checkpoint
 from refashion.training.graphs import as_graphs
 from refashion.training.job import Job, start
+from refashion.training.progress import write_results
 
 
 def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, Any]:
@@ -49,6 +50,6 @@ def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, 
         log(progress.early_end)
     if progress.kept:
         training.model.load_state_dict(progress.kept)
-    metrics = outcome.write(out, job, training, progress, started)
+    metrics = write_results(out, job, training, progress, started)
     path.unlink(missing_ok=True)
     return metrics
