@@ -5,7 +5,7 @@ A row fills in the parameters of the one that it names, and its dropout for ``p`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal, Union, cast, get_type_hints
 
