@@ -364,6 +364,7 @@ def claim(*parts: dict, **keys) -> Callable[[dict], None]:
 LOWEST = {"metric": "val_loss", "at": "best"}
 BEST = {"form": "best", "row": "t5-base", "among": ["t5-sgd"]} | LOWEST
 BELOW = {"form": "below", "rows": ["t5-base"], "level": 0} | LOWEST
+WITHIN = {"form": "below", "rows": ["t9-b256"], "metric": "errors_within", "level": 0.5}
 CLASSES = {"form": "worst_recalled", "rows": ["t9-b256"], "classes": ["Shirt"]}
 CONFUSIONS = {
     "form": "largest_confusions",
@@ -924,6 +925,16 @@ REFUSED = [
         claim(CONFUSIONS | {"sets": [list(CLASS_NAMES)]}),
         "claims[0].test[0].sets",
         "leave no pair of classes outside; allowed: sets that do",
+    ),
+    (
+        claim(WITHIN | {"sets": [["Hat", "Coat"]]}),
+        "claims[0].test[0].sets[0][0]",
+        "'Hat' is not one of T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker",
+    ),
+    (
+        claim(WITHIN | {"sets": ["Shirt"]}),
+        "claims[0].test[0].sets[0]",
+        "'Shirt' is not a list",
     ),
     (
         claim({key: CONFUSIONS[key] for key in ("form", "rows", "sets")}),

@@ -5,7 +5,7 @@ A row fills in the parameters of the one that it names, and its dropout for ``p`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal, Union, cast, get_type_hints
 
@@ -49,6 +49,7 @@ class Line(Record):
         allowed("a shape: [channels, height, width] or [features]"),
     ] = ()
     """Its output's shape."""
+    layer: str
 
     def stands(self, values: Values) -> bool:
         """Whether rows with these values of parameters have this layer."""
@@ -57,9 +58,8 @@ class Line(Record):
 
     def build(self, values: Values) -> Layer:
         """The layer for these values of the parameters, and of the dropout."""
-        given = self.settings
-        kind = KINDS[given.pop("layer")]
-        return kind(**given | {key: values[name] for key, name in self._named.items()})
+        settings = self.settings.items()
+        return KINDS[self.layer](**{key: _filled(said, values) for key, said in settings})
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -67,15 +67,15 @@ class Line(Record):
         return {key: value for key, value in self.given().items() if key not in Line.model_fields}
 
     @property
-    def _named(self) -> dict[str, str]:
-        said = self.settings.items()
-        return {key: name for key, name in said if isinstance(name, str) and key != "layer"}
-
-    @property
     def named(self) -> dict[str, str]:
         """The parameters that stand in place of numbers, by the keys."""
-        shape = {f"gives[{i}]": size for i, size in enumerate(self.gives) if isinstance(size, str)}
-        return self._named | shape
+        places = self.settings | {f"gives[{index}]": size for index, size in enumerate(self.gives)}
+        return {key: name for key, name in places.items() if isinstance(name, str)}
+
+
+def _filled(said: Any, values: Values) -> Any:
+    """A setting, or what stands in its place where it is a parameter's name."""
+    return values[said] if isinstance(said, str) else said
 
 
 # By their names in a file.
@@ -136,25 +136,27 @@ class Architecture(Record):
     def has_dropout(self) -> bool:
         return any(DROPOUT in line.named.values() for line in self.lines.values())
 
+    @property
+    def _defaults(self) -> dict[str, str]:
+        return {
+            name: kind.default
+            for name, kind in self.parameters.items()
+            if isinstance(kind, Choice) and kind.default is not None
+        }
+
     def misfits(self, name: str, given: Mapping[str, Value]) -> Misfits:
         """(key, what is wrong) of a row's parameters of the architecture of this name."""
-        defaults = self._defaults()
+        defaults = self._defaults
         for key, value in given.items():
-            if key not in self.parameters:
-                yield key, unknown(key, self.parameters, f"parameter of {name}")
-            elif key in defaults and value == defaults[key]:
+            if key in defaults and value == defaults[key]:
                 # One way of writing each training: its hash decides what is trained again.
                 yield key, f"{show(value)} is the default; allowed: leave it out"
             else:
-                yield from ((key, said) for said in _unfit(value, self.parameters[key]))
+                yield from self._unfit(key, key, value, f"parameter of {name}")
         wanted = [key for key in self.parameters if key not in defaults]
         for key in wanted:
             if key not in given:
                 yield key, f"is missing; {name} takes {', '.join(wanted)}"
-
-    def _defaults(self) -> dict[str, str]:
-        choices = {name: kind for name, kind in self.parameters.items() if isinstance(kind, Choice)}
-        return {name: kind.default for name, kind in choices.items() if kind.default is not None}
 
     def build(self, given: Mapping[str, Value], dropout: float) -> Network:
         """The network of a row.
@@ -162,14 +164,13 @@ class Architecture(Record):
         Raises:
             ShapeError: the layers do not fit one another, or not the shapes that stand beside them.
         """
-        values: Values = {**self._defaults(), **given, DROPOUT: dropout}
-        parts = [
+        values: Values = {**self._defaults, **given, DROPOUT: dropout}
+        encoder, head = (
             [line for line in part if line.stands(values)] for part in (self.encoder, self.head)
-        ]
-        encoder, head = (tuple(line.build(values) for line in part) for part in parts)
-        network = Network(encoder, head)
-        for line, shape in zip((*parts[0], *parts[1]), network.shapes(), strict=True):
-            said = tuple(values[size] if isinstance(size, str) else size for size in line.gives)
+        )
+        network = Network(*(tuple(line.build(values) for line in part) for part in (encoder, head)))
+        for line, shape in zip([*encoder, *head], network.shapes(), strict=True):
+            said = tuple(_filled(size, values) for size in line.gives)
             if said and said != shape:
                 raise layers.ShapeError(f"{line.build(values)} gives {shape}, not {said}")
         return network
@@ -179,32 +180,29 @@ class Architecture(Record):
         sizes = [name for name, kind in self.parameters.items() if not isinstance(kind, Choice)]
         used: set[str] = set()
         for place, line in self.lines.items():
+            used |= {*line.named.values(), *line.when, *line.unless}
             for key, name in line.named.items():
-                used.add(name)
                 known = [DROPOUT] if key == "dropout" else sizes
                 if name not in known:
                     yield f"{place}.{key}", unknown(name, known, "number here")
-            for key in ("when", "unless"):
-                for name, value in getattr(line, key).items():
-                    used.add(name)
+            for key, condition in (("when", line.when), ("unless", line.unless)):
+                for name, value in condition.items():
                     at = f"{place}.{key}.{name}"
-                    yield from ((at, said) for said in self._unheard_of(name, value))
+                    yield from self._unfit(at, name, value, "parameter of this architecture")
         for name in self.parameters:
             if name == DROPOUT:
                 yield f"parameters.{name}", "is a row's dropout; allowed: another name"
             elif name not in used:
                 yield f"parameters.{name}", "does nothing; allowed: one that a layer names"
 
-    def _unheard_of(self, name: str, value: Value) -> Iterable[str]:
-        if name not in self.parameters:
-            return [unknown(name, self.parameters, "parameter of this architecture")]
-        return _unfit(value, self.parameters[name])
-
-
-def _unfit(value: Value, kind: Literal["size", "size or null"] | Choice) -> Iterator[str]:
-    """Why a parameter of this kind cannot have this value, if so."""
-    if isinstance(kind, Choice):
-        if value not in kind.one_of:
-            yield unknown(value, kind.one_of, "choice here")
-    elif not (isinstance(value, int) or (value is None and kind == "size or null")):
-        yield f"{show(value)} is not a whole number in [1, ∞){' or null' * ('null' in kind)}"
+    def _unfit(self, at: str, name: str, value: Value, what: str) -> Misfits:
+        """(``at``, why) if there is no parameter of this name, or it cannot have this value."""
+        kind = self.parameters.get(name)
+        if kind is None:
+            yield at, unknown(name, self.parameters, what)
+        elif isinstance(kind, Choice):
+            if value not in kind.one_of:
+                yield at, unknown(value, kind.one_of, "choice here")
+        elif not (isinstance(value, int) or (value is None and kind == "size or null")):
+            or_null = " or null" if kind == "size or null" else ""
+            yield at, f"{show(value)} is not a whole number in [1, ∞){or_null}"

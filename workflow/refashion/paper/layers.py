@@ -25,20 +25,35 @@ class ShapeError(ValueError):
     """A layer cannot take the shape that the layer before it gives."""
 
 
-def _image(layer: object, shape: Shape) -> tuple[int, int, int]:
-    if len(shape) != 3:
-        raise ShapeError(f"{layer} needs (channels, height, width), not {shape}")
-    return shape
+class _Shaped:
+    """A layer; it leaves the shape as it is, unless it says otherwise."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
 
 
-def _positive(layer: object, shape: Shape) -> Shape:
-    if min(shape) < 1:
-        raise ShapeError(f"{layer} would give the shape {shape}")
-    return shape
+class _Maps(_Shaped):
+    """A layer of maps, which does along their rows what it does along their columns."""
+
+    def length(self, rows: int) -> int:
+        """How many rows an output has."""
+        raise NotImplementedError
+
+    def sources(self, row: int) -> range:
+        """The rows of an input that a row of the output is computed from, as far as they exist."""
+        raise NotImplementedError
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 3:
+            raise ShapeError(f"{self} needs (channels, height, width), not {shape}")
+        given = getattr(self, "channels", shape[0]), *map(self.length, shape[1:])
+        if min(given) < 1:
+            raise ShapeError(f"{self} would give the shape {given}")
+        return given
 
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(_Maps):
     """Convolution with a square kernel, then ReLU and dropout where the table says so."""
 
     channels: Size
@@ -48,15 +63,16 @@ class Conv:
     relu: bool = False
     dropout: Rate = 0.0
 
-    def output_shape(self, shape: Shape) -> Shape:
-        _, height, width = _image(self, shape)
-        reach = 2 * self.padding - self.kernel
-        sizes = ((n + reach) // self.stride + 1 for n in (height, width))
-        return _positive(self, (self.channels, *sizes))
+    def length(self, rows: int) -> int:
+        return (rows + 2 * self.padding - self.kernel) // self.stride + 1
+
+    def sources(self, row: int) -> range:
+        first = row * self.stride - self.padding
+        return range(first, first + self.kernel)
 
 
 @dataclass(frozen=True)
-class ConvTranspose:
+class ConvTranspose(_Maps):
     """Transposed convolution, square kernel, then ReLU and dropout where the table says so."""
 
     channels: Size
@@ -67,31 +83,32 @@ class ConvTranspose:
     relu: bool = False
     dropout: Rate = 0.0
 
-    def output_shape(self, shape: Shape) -> Shape:
-        _, height, width = _image(self, shape)
+    def length(self, rows: int) -> int:
         if self.output_padding >= self.stride:
             raise ShapeError(f"{self} needs an output_padding smaller than its stride")
-        extra = self.kernel + self.output_padding - 2 * self.padding
-        sizes = ((n - 1) * self.stride + extra for n in (height, width))
-        return _positive(self, (self.channels, *sizes))
+        return (rows - 1) * self.stride + self.kernel + self.output_padding - 2 * self.padding
+
+    def sources(self, row: int) -> range:
+        last = row + self.padding
+        return range((last - self.kernel) // self.stride + 1, last // self.stride + 1)
 
 
 @dataclass(frozen=True)
-class MaxPool:
+class MaxPool(_Maps):
     """Max-pooling, windows side by side; ``ceil_mode`` keeps a last, partial window."""
 
     size: Size
     ceil_mode: bool = False
 
-    def output_shape(self, shape: Shape) -> Shape:
-        channels, height, width = _image(self, shape)
-        extra = self.size - 1 if self.ceil_mode else 0
-        pooled = (channels, (height + extra) // self.size, (width + extra) // self.size)
-        return _positive(self, pooled)
+    def length(self, rows: int) -> int:
+        return -(-rows // self.size) if self.ceil_mode else rows // self.size
+
+    def sources(self, row: int) -> range:
+        return range(row * self.size, (row + 1) * self.size)
 
 
 @dataclass(frozen=True)
-class Flatten:
+class Flatten(_Shaped):
     """(channels, height, width) to one vector, channel by channel."""
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -99,7 +116,7 @@ class Flatten:
 
 
 @dataclass(frozen=True)
-class Unflatten:
+class Unflatten(_Shaped):
     """One vector to (channels, height, width)."""
 
     channels: Size
@@ -114,7 +131,7 @@ class Unflatten:
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(_Shaped):
     """Fully connected layer, then ReLU and dropout where the table says so."""
 
     features: Size
@@ -124,43 +141,24 @@ class Linear:
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise ShapeError(f"{self} needs (features,), not {shape}")
-        return _positive(self, (self.features,))
+        return (self.features,)
 
 
 @dataclass(frozen=True)
-class Sigmoid:
+class Sigmoid(_Shaped):
     """The logistic function: outputs in (0, 1)."""
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape
-
 
 @dataclass(frozen=True)
-class LeakyReLU:
+class LeakyReLU(_Shaped):
     """x where positive, else ``slope`` times x; the default is PyTorch's."""
 
     slope: Slope = 0.01
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape
 
 
 Layer = Conv | ConvTranspose | MaxPool | Flatten | Unflatten | Linear | Sigmoid | LeakyReLU
 
 IMAGE: Shape = (1, 28, 28)
-
-
-def _sources(layer: Conv | MaxPool | ConvTranspose, row: int, rows: int) -> list[int]:
-    """Of ``rows`` rows of its input, those that a row of a layer's output is computed from."""
-    if isinstance(layer, ConvTranspose):
-        return [
-            i for i in range(rows) if 0 <= row + layer.padding - i * layer.stride < layer.kernel
-        ]
-    if isinstance(layer, MaxPool):
-        first, size = row * layer.size, layer.size
-    else:
-        first, size = row * layer.stride - layer.padding, layer.kernel
-    return [i for i in range(first, first + size) if 0 <= i < rows]
 
 
 @dataclass(frozen=True)
@@ -191,12 +189,10 @@ class Network:
 
     def shapes(self) -> tuple[Shape, ...]:
         """The output shape of every layer, from one image of shape (1, 28, 28)."""
-        shapes: list[Shape] = []
-        shape = IMAGE
+        shapes = [IMAGE]
         for layer in self.layers:
-            shape = layer.output_shape(shape)
-            shapes.append(shape)
-        return tuple(shapes)
+            shapes.append(layer.output_shape(shapes[-1]))
+        return tuple(shapes[1:])
 
     @property
     def output_range(self) -> tuple[float, float]:
@@ -216,17 +212,16 @@ class Network:
         A transposed convolution leaves them behind where its output_padding adds what no kernel
         covers: they show its bias, and are the same for every image.
         """
-        reached = [True] * IMAGE[-1]
+        rows = range(IMAGE[-1])
+        reached = {*rows}
         for layer, shape in zip(self.layers, self.shapes(), strict=True):
-            match layer:
-                case Conv() | MaxPool() | ConvTranspose():
-                    sources = [_sources(layer, row, len(reached)) for row in range(shape[-1])]
-                    reached = [any(reached[source] for source in of_row) for of_row in sources]
-                case Linear() | Unflatten():
-                    reached = [True] * shape[-1]
-                case Flatten() | Sigmoid() | LeakyReLU():
-                    pass
-        return [row for row, is_reached in enumerate(reached) if not is_reached]
+            if isinstance(layer, _Maps):
+                rows = range(shape[-1])
+                reached = {row for row in rows if not reached.isdisjoint(layer.sources(row))}
+            elif isinstance(layer, Linear | Unflatten):
+                rows = range(shape[-1])
+                reached = {*rows}
+        return sorted({*rows} - reached)
 
     @property
     def code_shape(self) -> Shape:

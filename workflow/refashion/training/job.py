@@ -61,7 +61,7 @@ class Job:
             "dataset_sha256": self.dataset.sha256,
             "encoder_sha256": self.encoder and _sha256(self.encoder),
             "code_sha256": code_sha256(),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "device": self.device,
             "kernels": "numba" if self.device == "cpu" and networks.HAS_KERNELS else "torch",
         }

@@ -66,6 +66,21 @@ def philox(key, step, layer, words):
 
 
 @_jit
+def relu_dropout(x, bits, threshold, scale, y):
+    """y = relu(x) · scale where a unit is kept, else 0; arrays of one axis."""
+    for i in range(x.size):
+        kept = np.float32(bits[i] >= threshold) * np.float32(x[i] > 0)
+        y[i] = x[i] * kept * scale
+
+
+@_jit
+def relu_dropout_backward(gradient, y, scale, dx):
+    """Gradient of :func:`relu_dropout`: a unit passes it on exactly where y > 0."""
+    for i in range(y.size):
+        dx[i] = gradient[i] * np.float32(y[i] > 0) * scale
+
+
+@_jit
 def _pool(v0, v1, v2, v3):
     """The largest of a window's units, at least 0, and which it is, for ``chosen``."""
     best = max(max(max(v0, v1), max(v2, v3)), np.float32(0))

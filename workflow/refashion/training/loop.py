@@ -13,9 +13,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from refashion.training import checkpoint, outcome
+from refashion.training import checkpoint
 from refashion.training.graphs import as_graphs
 from refashion.training.job import Job, start
+from refashion.training.progress import write_results
 
 
 def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, 
         UserError: there is no such device, or no encoder that the row can reuse.
     """
     started = time.perf_counter()
-    training, path = start(job), out / "checkpoint.safetensors"
+    training, path = start(job), out / "checkpoint.pt"
     out.mkdir(parents=True, exist_ok=True)
     progress = checkpoint.resume(path, job.identity, training, log)
     started -= progress.seconds
@@ -49,6 +50,6 @@ def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, 
         log(progress.early_end)
     if progress.kept:
         training.model.load_state_dict(progress.kept)
-    metrics = outcome.write(out, job, training, progress, started)
+    metrics = write_results(out, job, training, progress, started)
     path.unlink(missing_ok=True)
     return metrics

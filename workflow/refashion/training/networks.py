@@ -71,6 +71,26 @@ def _empty(*shape: int) -> Tensor:
     return torch.empty(shape, memory_format=torch.channels_last)
 
 
+class _ReluDropout(torch.autograd.Function):
+    """Of a tensor of one axis."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, drop: Drop) -> Tensor:
+        y = torch.empty_like(x)
+        kernels.relu_dropout(x.numpy(), *drop, y.numpy())
+        ctx.save_for_backward(y)
+        ctx.scale = drop.scale
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (y,) = ctx.saved_tensors
+        dx = torch.empty_like(y)
+        arrays = gradients[0].contiguous().numpy(), y.numpy(), ctx.scale, dx.numpy()
+        kernels.relu_dropout_backward(*arrays)
+        return dx, None
+
+
 class _ReluDropoutPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, drop: Drop) -> Tensor:
@@ -161,9 +181,6 @@ class ReluDropout(nn.Module):
         self.threshold = np.uint16(round(p * 65536))
         self.scale = np.float32(65536 / (65536 - int(self.threshold)))
 
-    def extra_repr(self) -> str:
-        return f"p={self.p}, pool={self.pool}"
-
     @property
     def dropping(self) -> bool:
         """Whether any unit is dropped now."""
@@ -184,21 +201,24 @@ class ReluDropout(nn.Module):
         if _fast(x) and not self.plain and self.pools_evenly(*x.shape[2:]):
             batch, channels, height, width = x.shape
             return _ReluDropoutPool.apply(x, self.drop(batch, height, width, channels))
-        y = F.relu(x)
-        if self.dropping:
-            y = y * self._mask(y) if _fast(x) else F.dropout(y, self.p)
+        y = self._relu_dropout(x) if self.dropping else F.relu(x)
         if self.pool is None:
             return y
         if y.is_cuda:
             return max_pool_deterministic(y, self.pool)
         return F.max_pool2d(y, self.pool.size, ceil_mode=self.pool.ceil_mode)
 
-    def _mask(self, x: Tensor) -> Tensor:
-        """What each unit is multiplied by: 0, or the scale."""
-        # Channels last, as bits are drawn in the order of memory.
+    def _relu_dropout(self, x: Tensor) -> Tensor:
+        if not _fast(x):
+            return F.dropout(F.relu(x), self.p)
+        # Bits are drawn in the order of memory.
         x = x.movedim(1, -1)
-        kept = self.masks.bits(self.layer, x.numel()) >= self.threshold
-        return torch.from_numpy(kept * self.scale).view(x.shape).movedim(-1, 1)
+        if self.plain:
+            kept = self.masks.bits(self.layer, x.numel()) >= self.threshold
+            y = F.relu(x).flatten() * torch.from_numpy(kept * self.scale)
+        else:
+            y = _ReluDropout.apply(x.flatten(), self.drop(x.numel()))
+        return y.view(x.shape).movedim(-1, 1)
 
 
 class ImageConv(nn.Sequential):
