@@ -180,14 +180,14 @@ def test_killed_training_resumes_to_the_same_bits(images, tmp_path, row, spec):
     _train(row, images, tmp_path / "whole", spec)
     with pytest.raises(KilledError):
         _train(row, images, tmp_path / "killed", spec, log=die_after_the_second_epoch)
-    assert (tmp_path / "killed/checkpoint.pt").exists()
+    assert (tmp_path / "killed/checkpoint.safetensors").exists()
     _, lines = _train(row, images, tmp_path / "killed", spec)
     assert lines[0] == "going on after epoch 2"
     for file in ("model.safetensors", "outputs.safetensors"):
         whole, resumed = (tmp_path / name / file for name in ("whole", "killed"))
         assert whole.read_bytes() == resumed.read_bytes()
     assert _history(tmp_path / "whole") == _history(tmp_path / "killed")
-    assert not (tmp_path / "killed/checkpoint.pt").exists()
+    assert not (tmp_path / "killed/checkpoint.safetensors").exists()
 
 
 def test_a_checkpoint_of_another_training_is_not_taken_up(images, tmp_path):

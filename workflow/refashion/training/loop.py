@@ -31,7 +31,7 @@ def train(job: Job, out: Path, log: Callable[[str], None] = print) -> dict[str, 
         UserError: there is no such device, or no encoder that the row can reuse.
     """
     started = time.perf_counter()
-    training, path = start(job), out / "checkpoint.pt"
+    training, path = start(job), out / "checkpoint.safetensors"
     out.mkdir(parents=True, exist_ok=True)
     progress = checkpoint.resume(path, job.identity, training, log)
     started -= progress.seconds
