@@ -13,8 +13,6 @@ from refashion.errors import UserError
 from refashion.paper import across, papers
 from refashion.paper.config import Config, Margins
 from refashion.paper.papers import Paper
-from refashion.results import provenance
-from refashion.results.files import write_record
 
 # Each verb imports what it needs when it runs: torch takes seconds to load, and most verbs can
 # do without.
@@ -170,6 +168,7 @@ def summarise(
     out: Path,
 ) -> None:
     """Summarise one row's trainings over its seeds."""
+    from refashion.results.files import write_record
     from refashion.results.run import Metrics
     from refashion.results.summary import summarise
 
@@ -188,6 +187,7 @@ def levels(
 ) -> None:
     """Compute what errors are without learning, and what none can remove."""
     from refashion.judging.levels import PaperLevels, describe
+    from refashion.results.files import write_record
     from refashion.training.dataset import load
 
     files = published_images, dataset
@@ -200,6 +200,7 @@ def diagnose(runs: Runs, *, out: Path) -> None:
     """Find what published numbers and runs give away."""
     from refashion.judging import levels
     from refashion.judging.diagnosis import runs as diagnosis
+    from refashion.results.files import write_record
 
     known = levels.load(runs.paper, runs.results)
     measured = diagnosis.load_runs(runs.paper, runs.results, runs.seeds)
@@ -211,6 +212,7 @@ def claims(of: Runs, *, out: Path) -> None:
     """Test the claims of a paper on its runs."""
     from refashion.judging import levels
     from refashion.judging.claims import evaluate
+    from refashion.results.files import write_record
     from refashion.results.run import read_runs
 
     measured = levels.load(of.paper, of.results).measured
@@ -254,6 +256,7 @@ def report(of: Document) -> None:
     """Write the report as HTML and LaTeX."""
     from refashion.report.page import build_context
     from refashion.report.render import render
+    from refashion.results import provenance
 
     root = Path.cwd()
     covered = [papers.load_paper(file) for file in of.papers]
@@ -279,6 +282,7 @@ def scorecard(
     from refashion.paper.papers import load_paper
     from refashion.report.figures import shared, verdicts
     from refashion.report.scorecard import badge
+    from refashion.results.files import write_record
 
     covered = map(load_paper, papers)
     judged = {of.key: OfPaper(seeds, grade_paper(of, results, margins)) for of in covered}
@@ -293,6 +297,7 @@ def studies(runs: Runs, *, margins: OfMargins, out: Path) -> None:
     """Compare the readings of a paper's studies."""
     from refashion.judging import levels
     from refashion.judging.studies import evaluate
+    from refashion.results.files import write_record
 
     known = levels.load(runs.paper, runs.results)
     found = evaluate(runs.paper, runs.results, runs.seeds, known, margins)
@@ -321,6 +326,7 @@ def report_studies(of: Document) -> None:
     """Write the sensitivity studies as HTML and LaTeX."""
     from refashion.report.render import render
     from refashion.report.studies import build_context
+    from refashion.results import provenance
 
     covered = [papers.load_paper(file) for file in of.papers]
     context = build_context(of.config, covered, of.results, provenance.describe_run(Path.cwd()))
@@ -336,6 +342,8 @@ def reference(
 ) -> None:
     """Keep a paper's summaries as CSV, where they were made, and its runs."""
     from refashion.judging.scorecard import grade_paper
+    from refashion.results import provenance
+    from refashion.results.files import write_record
     from refashion.results.paths import Kept
     from refashion.results.reference import write_reference
 
@@ -359,6 +367,8 @@ def check(
     from refashion.judging import check
     from refashion.paper.papers import load_paper
     from refashion.report.check import to_markdown
+    from refashion.results import provenance
+    from refashion.results.files import write_record
 
     covered = map(load_paper, papers)
     compared = [check.compare_paper(paper, results, reference, config) for paper in covered]
