@@ -28,7 +28,7 @@ def _from(read: Callable[[str], Any], words: str) -> Parameter:
 
 
 def _optional(words: str) -> Parameter:
-    """An option that may come without a word: as a list, which is empty then."""
+    """An option that may come without a word."""
     return Parameter(consume_multiple=(0, 1), help=words)
 
 
@@ -89,7 +89,7 @@ app = App(
 def fetch_dataset(
     *,
     sources: Annotated[list[str], Parameter(consume_multiple=True, help="in the order of trial")],
-    folder: Annotated[list[str], _optional("where the source 'folder' looks")] = [],  # noqa: B006
+    folder: Annotated[tuple[str, ...], _optional("where the source 'folder' looks")] = (),
     out: Path,
 ) -> None:
     """Fetch Fashion-MNIST, check it, write it as one tensor file."""
@@ -121,7 +121,9 @@ def train(
     row: Row,
     seed: int,
     dataset: Path = DATASET,
-    encoder: Annotated[list[Path], _optional("the encoder.safetensors that the row reuses")] = [],  # noqa: B006
+    encoder: Annotated[
+        tuple[Path, ...], _optional("the encoder.safetensors that the row reuses")
+    ] = (),
     epochs: Annotated[int | None, Parameter(help="in place of the row's own number")] = None,
     gpus: Annotated[int, Parameter(help="0: on the CPU; 1: on a GPU")] = 0,
     out: Annotated[Path, Parameter(help="folder of the results")],

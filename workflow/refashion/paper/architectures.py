@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from functools import cached_property
 from typing import Annotated, Any, Literal, Union, cast, get_type_hints
 
 from pydantic import Field, create_model
@@ -61,7 +62,7 @@ class Line(Record):
         settings = self.settings.items()
         return KINDS[self.layer](**{key: _filled(said, values) for key, said in settings})
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """What it says of the layer itself."""
         return {key: value for key, value in self.given().items() if key not in Line.model_fields}
@@ -132,7 +133,7 @@ class Architecture(Record):
             for index, line in enumerate(getattr(self, part))
         }
 
-    @property
+    @cached_property
     def has_dropout(self) -> bool:
         return any(DROPOUT in line.named.values() for line in self.lines.values())
 

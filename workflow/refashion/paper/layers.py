@@ -6,6 +6,7 @@ A shape is ``(features,)`` or ``(channels, height, width)``.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, prod
@@ -32,16 +33,16 @@ class _Shaped:
         return shape
 
 
-class _Maps(_Shaped):
+class _Maps(_Shaped, ABC):
     """A layer of maps, which does along their rows what it does along their columns."""
 
+    @abstractmethod
     def length(self, rows: int) -> int:
         """How many rows an output has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sources(self, row: int) -> range:
         """The rows of an input that a row of the output is computed from, as far as they exist."""
-        raise NotImplementedError
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:
